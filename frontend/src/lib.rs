@@ -1,0 +1,10 @@
+//! The Dockerfile language: text in; LLB, image config and diagnostics out.
+//!
+//! Pure: it reads no file and opens no socket. [`parse`](parse::parse) makes an [`ast`] with spans,
+//! [`lower`] turns it into a definition, or into the list of what it needs to know first.
+
+#![forbid(unsafe_code)]
+
+pub mod ast;
+pub mod diagnostic;
+pub mod lower;
