@@ -1,6 +1,12 @@
 //! What is said about a Dockerfile: errors and warnings, with the place they are about.
 
+mod render;
+mod suggestion;
+
 use crate::ast::Span;
+
+pub use render::{line_of, render};
+pub use suggestion::did_you_mean;
 
 /// One thing to say.
 #[derive(Debug, Clone, PartialEq, Eq)]

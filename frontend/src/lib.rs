@@ -7,4 +7,6 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub mod expand;
 pub mod lower;
+pub mod parse;

@@ -1,0 +1,82 @@
+//! COPY and ADD, and the two forms in which they and VOLUME have their arguments.
+
+use super::{Context, command};
+use crate::ast::{Heredoc, Source, Span, Spanned, Transfer};
+use crate::parse::flags::{self, Known};
+use crate::parse::head::Head;
+use crate::parse::heredoc::Opening;
+use crate::parse::joined::Slice;
+use crate::parse::json_array::{Json, json_array};
+use crate::parse::report::Parse;
+
+/// Arguments.
+pub(super) struct Arguments<'s> {
+    /// Each of them.
+    pub(super) values: Vec<Spanned<String>>,
+    /// The words, where they are plain: only such a word can open a heredoc.
+    words: Option<Vec<Slice<'s>>>,
+}
+
+/// A JSON array of strings, or words between plain blanks, in which quotes mean nothing (trap 5).
+pub(super) fn arguments<'s>(rest: Slice<'s>, context: &mut Context<'_>) -> Parse<Arguments<'s>> {
+    match json_array(rest.text(), context.report.nodes_left()) {
+        Json::Strings(strings) => {
+            context.report.grow(strings.len(), rest.span())?;
+            let place = |(value, range)| Spanned { value, span: rest.part(range).span() };
+            Ok(Arguments { values: strings.into_iter().map(place).collect(), words: None })
+        }
+        Json::Text => {
+            let words = context.plain_words(rest)?;
+            Ok(Arguments { values: words.iter().map(|word| word.spanned()).collect(), words: Some(words) })
+        }
+        Json::NotOnlyStrings(range) => {
+            Err(command::not_only_strings(rest.part(range).span(), context.report))
+        }
+        Json::TooMany => Err(command::too_many(rest, context.report)),
+    }
+}
+
+pub(super) fn transfer(
+    head: &Head<'_>,
+    known: Known,
+    heredocs: Vec<Heredoc>,
+    context: &mut Context<'_>,
+) -> Parse<Transfer> {
+    let flags = flags::check(head, known, context.report);
+    let keyword = head.keyword.text().to_ascii_uppercase();
+    let Arguments { mut values, words } = arguments(head.rest, context)?;
+    let dest = match values.pop() {
+        Some(dest) if !values.is_empty() => dest,
+        given => {
+            let message = format!(
+                "{keyword} requires at least two arguments, but {} provided; destination could not be determined",
+                if given.is_some() { "only one was" } else { "none was" }
+            );
+            let span = given.map_or(head.keyword.span(), |given| given.span);
+            return Err(context.report.error(message, span, "expected a source and a destination"));
+        }
+    };
+    let mut openings: Vec<Option<Opening>> = match words {
+        Some(words) => words.into_iter().map(Opening::read).collect(),
+        None => Vec::new(),
+    };
+    if openings.pop().flatten().is_some() {
+        let message = format!("{keyword} cannot accept a heredoc as a destination");
+        return Err(context.report.error(message, dest.span, "expected a path"));
+    }
+    openings.resize_with(values.len(), || None);
+    let source = |(opening, value): (Option<Opening>, _)| match opening {
+        Some(opening) => Source::Heredoc(with_body(opening, &heredocs)),
+        None => Source::Path(value),
+    };
+    let sources = openings.into_iter().zip(values).map(source).collect();
+    Ok(Transfer { flags: flags?, sources, dest })
+}
+
+/// Of several heredocs of one name, the last one's body is used for all (trap 66).
+fn with_body(opening: Opening, heredocs: &[Heredoc]) -> Heredoc {
+    match heredocs.iter().rev().find(|heredoc| heredoc.name == opening.name()) {
+        Some(found) => opening.with_body(found.body.clone(), found.body_span),
+        None => opening.with_body(String::new(), Span::default()),
+    }
+}

@@ -1,0 +1,101 @@
+//! Collects what is found while parsing, within bounds.
+
+use crate::ast::Span;
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// Most diagnostics of one file; what comes after is of no use to a reader, and must not fill the memory.
+const MAX_DIAGNOSTICS: usize = 200;
+/// Most words, comments and instructions of one file together. At some 300 bytes for an instruction, this
+/// is what keeps hostile input within memory; the largest real files have a few thousand.
+const MAX_NODES: usize = 500_000;
+
+/// Diagnostics, and how much of the tree may still grow.
+#[derive(Debug)]
+pub(super) struct Report {
+    diagnostics: Vec<Diagnostic>,
+    nodes_left: usize,
+}
+
+/// The instruction is wrong and what is wrong has been reported.
+#[derive(Debug)]
+pub(super) struct Reported;
+
+/// A part of an instruction, unless it is wrong.
+pub(super) type Parse<T> = Result<T, Reported>;
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self { diagnostics: Vec::new(), nodes_left: MAX_NODES }
+    }
+
+    /// An error of the language.
+    pub(super) fn error(&mut self, message: impl Into<String>, span: Span, label: &str) -> Reported {
+        self.push(Severity::Error, None, message.into(), span, label, None)
+    }
+
+    /// An error with something to do about it.
+    pub(super) fn error_with_help(
+        &mut self,
+        message: impl Into<String>,
+        span: Span,
+        label: &str,
+        help: impl Into<Option<String>>,
+    ) -> Reported {
+        self.push(Severity::Error, None, message.into(), span, label, help.into())
+    }
+
+    /// A lint warning.
+    pub(super) fn warning(&mut self, rule: &'static str, message: &str, span: Span, label: &str, help: &str) {
+        let help = Some(help.to_owned());
+        self.push(Severity::Warning, Some(rule), message.to_owned(), span, label, help);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        rule: Option<&'static str>,
+        message: String,
+        span: Span,
+        label: &str,
+        help: Option<String>,
+    ) -> Reported {
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.diagnostics.push(Diagnostic {
+                severity,
+                rule,
+                message,
+                span,
+                label: label.to_owned(),
+                help,
+            });
+        }
+        Reported
+    }
+
+    /// Whether enough has been found to stop.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS || self.nodes_left == 0
+    }
+
+    /// How many nodes the tree may still get.
+    pub(super) fn nodes_left(&self) -> usize {
+        self.nodes_left
+    }
+
+    /// The tree grows by `nodes`; wrong when that is too much.
+    pub(super) fn grow(&mut self, nodes: usize, span: Span) -> Parse<()> {
+        if nodes > self.nodes_left || self.nodes_left == 0 {
+            self.nodes_left = 0;
+            let message = format!("dockerfile has more than {MAX_NODES} instructions and words");
+            return Err(self.error(message, span, "this is where it becomes too much"));
+        }
+        self.nodes_left -= nodes;
+        Ok(())
+    }
+
+    /// All that was found, by position; an error before a warning at the same place.
+    pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(|it| (it.span.start, it.severity, it.span.end));
+        self.diagnostics
+    }
+}
