@@ -7,7 +7,7 @@ use cooperage_image::Digest;
 use cooperage_llb::pb;
 use prost::Message;
 
-pub fn needs(needs: &[ImageNeed]) -> String {
+pub(crate) fn needs(needs: &[ImageNeed]) -> String {
     let mut out = String::new();
     for ImageNeed { location, platform } in needs {
         let _ = match location {
@@ -18,7 +18,7 @@ pub fn needs(needs: &[ImageNeed]) -> String {
     out + "\n"
 }
 
-pub fn build(build: &Build) -> String {
+pub(crate) fn build(build: &Build) -> String {
     let mut out = String::new();
     let definition = &build.definition;
     for bytes in &definition.def {

@@ -28,13 +28,13 @@ struct Json {
     epoch: Option<i64>,
 }
 
-pub struct Case {
-    pub inputs: Inputs,
+pub(crate) struct Case {
+    pub(crate) inputs: Inputs,
     images: BTreeMap<String, Option<ImageConfig>>,
 }
 
 impl Case {
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let json: Json = match std::fs::read_to_string(path) {
             Ok(text) => serde_json::from_str(&text).unwrap(),
             Err(_) => Json::default(),
@@ -68,7 +68,7 @@ impl Case {
     }
 
     /// Answers `needs`; `false` if one of them has no answer.
-    pub fn answer(&mut self, needs: &[ImageNeed]) -> bool {
+    pub(crate) fn answer(&mut self, needs: &[ImageNeed]) -> bool {
         for need in needs {
             let name = name(&need.location);
             let config = match self.images.get(&name) {
