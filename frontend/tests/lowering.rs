@@ -2,6 +2,8 @@
 //! needs more, `inputs.json` go in; `expected` is what comes out: in `ok` the definition and the config as
 //! text, in `err` the diagnostics as a user reads them. `UPDATE_FIXTURES=1` writes `expected` anew.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 #[path = "lowering/dump.rs"]
 mod dump;
 #[path = "lowering/inputs.rs"]

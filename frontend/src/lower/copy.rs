@@ -3,7 +3,6 @@
 use cooperage_llb::definition::{Action, Copy, Edge, FileChain, Metadata, Mode, Owner};
 use cooperage_llb::pb;
 
-use super::origin::Origin;
 use super::remote::{self, SourceKind};
 use super::report::Reported;
 use super::stage::Step;
@@ -50,8 +49,11 @@ impl Work<'_, '_> {
 
         let source = step.sources.first().and_then(Option::as_ref);
         let mut actions = Vec::new();
+        let from = flag(transfer, "from").map(|flag| flag.span);
         for path in &paths {
-            actions.push(self.copy_path(path, source, &dest, &options)?);
+            let used = slash_path::absolute("/", &path.value);
+            let tree = self.source_tree(source, &used, "copy", from.unwrap_or(path.span))?;
+            actions.push(copy_path(&path.value, tree, &dest, &options));
         }
         let documents = transfer.sources.iter().filter_map(|source| match source {
             Source::Heredoc(heredoc) => Some(heredoc),
@@ -138,37 +140,6 @@ impl Work<'_, '_> {
         }
     }
 
-    fn copy_path(
-        &mut self,
-        path: &Spanned<String>,
-        source: Option<&Origin>,
-        dest: &str,
-        options: &Options,
-    ) -> Result<Action, Reported> {
-        let used = slash_path::absolute("/", &path.value);
-        let from = self.source_tree(source, &used, "copy", path.span)?;
-        let mut copy = Copy {
-            follow_symlink: true,
-            dir_copy_contents: true,
-            attempt_unpack: options.unpack,
-            allow_wildcard: true,
-            allow_empty_wildcard: true,
-            source: used,
-            ..options.copy(from, dest)
-        };
-        if options.parents {
-            // What stands before `/./` is not part of the copied structure.
-            let (above, pattern) = path.value.split_once("/./").unwrap_or(("/", &path.value));
-            let pattern = slash_path::absolute("/", pattern);
-            copy.source = slash_path::absolute("/", above);
-            copy.include = vec![pattern.trim_start_matches('/').to_owned()];
-            if !has_wildcards(above) && !has_wildcards(&pattern) {
-                copy.required = vec![slash_path::absolute(&copy.source, pattern.trim_start_matches('/'))];
-            }
-        }
-        Ok(Action::Copy(Box::new(copy)))
-    }
-
     fn copy_document(
         &mut self,
         heredoc: &Heredoc,
@@ -246,6 +217,30 @@ impl Options {
             ..Copy::default()
         }
     }
+}
+
+/// The action for a path or pattern in `tree`.
+fn copy_path(path: &str, tree: Option<Edge>, dest: &str, options: &Options) -> Action {
+    let mut copy = Copy {
+        follow_symlink: true,
+        dir_copy_contents: true,
+        attempt_unpack: options.unpack,
+        allow_wildcard: true,
+        allow_empty_wildcard: true,
+        source: slash_path::absolute("/", path),
+        ..options.copy(tree, dest)
+    };
+    if options.parents {
+        // What stands before `/./` is not part of the copied structure.
+        let (above, pattern) = path.split_once("/./").unwrap_or(("/", path));
+        let pattern = slash_path::absolute("/", pattern);
+        copy.source = slash_path::absolute("/", above);
+        copy.include = vec![pattern.trim_start_matches('/').to_owned()];
+        if !has_wildcards(above) && !has_wildcards(&pattern) {
+            copy.required = vec![slash_path::absolute(&copy.source, pattern.trim_start_matches('/'))];
+        }
+    }
+    Action::Copy(Box::new(copy))
 }
 
 fn created_by(options: &Options, sources: &[String], dest: &str) -> String {

@@ -111,7 +111,8 @@ pub(super) fn default_base(
     report: &mut Report,
 ) {
     let Ok(expanded) = expand_word(&base.value, escape, defaults) else { return };
-    if expanded.value.parse::<Reference>().is_err() {
+    // A constant that names no image is an error anyway.
+    if base.value.contains('$') && expanded.value.parse::<Reference>().is_err() {
         let message =
             format!("default value for ARG {} results in empty or invalid base image name", base.value);
         report.warning("InvalidDefaultArgInFrom", base.span, message, "without --build-arg no image");

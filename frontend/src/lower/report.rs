@@ -85,8 +85,9 @@ impl Report {
         let diagnostic = match &self.trigger {
             None => Diagnostic { severity, rule, message, span, label, help },
             Some(trigger) => {
-                let place = format!("it is in a trigger of the base: ONBUILD {}", trigger.text);
-                let help = Some(help.map_or(place.clone(), |help| format!("{help}; {place}")));
+                let line = trigger.text.lines().next().unwrap_or_default();
+                let place = format!("in a trigger of the base: ONBUILD {line}");
+                let help = Some(help.map_or(place.clone(), |help| format!("{help} ({place})")));
                 Diagnostic { severity, rule, message, span: trigger.from, label, help }
             }
         };

@@ -13,7 +13,7 @@ use crate::diagnostic::did_you_mean;
 
 impl Work<'_, '_> {
     pub(super) fn run(&mut self, step: &Step<'_>, run: &Run) -> Result<(), Reported> {
-        for flag in run.flags.iter().filter(|flag| flag.name == "device") {
+        if let Some(flag) = run.flags.iter().find(|flag| flag.name == "device") {
             let message = "RUN --device is not supported yet";
             return Err(self.shared.report.error(flag.span, message, "not supported yet"));
         }
