@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod manifest;
 pub mod media_type;
+pub mod pattern;
 pub mod platform;
 pub mod reference;
 pub mod tree;

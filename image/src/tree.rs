@@ -17,10 +17,16 @@ use serde::{Deserialize, Serialize};
 use crate::Digest;
 
 mod changes;
+pub mod edit;
+mod filter;
 mod name;
+mod path;
+#[cfg(test)]
+mod text;
 
 pub use changes::{Change, ChangeDir, Changes};
 pub use name::{Name, NameError};
+pub use path::{FollowLast, PathError, Resolved};
 
 /// An immutable file tree. Cloning is one reference count.
 #[derive(Debug, Clone)]
