@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod definition;
 pub mod graph;
 pub mod key;
 pub mod pb;

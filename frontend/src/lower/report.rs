@@ -1,0 +1,97 @@
+//! Where diagnostics are gathered while lowering goes on.
+
+use crate::ast::Span;
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// Proof that an error was reported; what could not be lowered is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reported;
+
+/// The diagnostics so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    diagnostics: Vec<Diagnostic>,
+    trigger: Option<Trigger>,
+}
+
+/// An ONBUILD instruction of the base: what is wrong in it is said at the FROM that triggers it.
+#[derive(Debug, Clone)]
+pub(super) struct Trigger {
+    pub(super) from: Span,
+    pub(super) text: String,
+}
+
+impl Report {
+    pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, trigger: None }
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// What follows is about this trigger (`None`: about the file itself).
+    pub(super) fn set_trigger(&mut self, trigger: Option<Trigger>) {
+        self.trigger = trigger;
+    }
+
+    /// An error at `span`; `label` says what was expected there.
+    pub(super) fn error(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Reported {
+        self.error_with_help(span, message, label, None)
+    }
+
+    pub(super) fn error_with_help(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) -> Reported {
+        self.push(Severity::Error, None, span, message.into(), label.into(), help);
+        Reported
+    }
+
+    /// A warning of a lint rule.
+    pub(super) fn warning(
+        &mut self,
+        rule: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) {
+        self.push(Severity::Warning, Some(rule), span, message.into(), label.into(), None);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        rule: Option<&'static str>,
+        span: Span,
+        message: String,
+        label: String,
+        help: Option<String>,
+    ) {
+        let diagnostic = match &self.trigger {
+            None => Diagnostic { severity, rule, message, span, label, help },
+            Some(trigger) => {
+                let place = format!("it is in a trigger of the base: ONBUILD {}", trigger.text);
+                let help = Some(help.map_or(place.clone(), |help| format!("{help}; {place}")));
+                Diagnostic { severity, rule, message, span: trigger.from, label, help }
+            }
+        };
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// All of them, sorted by position, each once.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.diagnostics
+            .sort_by(|a, b| (a.span, a.severity, a.rule, &a.message).cmp(&(b.span, b.severity, b.rule, &b.message)));
+        self.diagnostics.dedup();
+        self.diagnostics
+    }
+}
