@@ -5,10 +5,16 @@
 //! enters either: no mtime, inode, umask, caller, path of the context, locale or clock. The form is
 //! docs/formats/key.md.
 
+mod op;
+mod reads;
+
 use std::fmt;
 
 use cooperage_image::digest::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
+
+pub use op::op_digest;
+pub use reads::{CopyRead, Read, Slot, reads};
 
 /// A key: a digest over named components, which are kept to explain a later miss.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,7 +48,42 @@ pub struct Component {
 #[serde(transparent)]
 pub struct ResultId(pub Digest);
 
+/// One output of one result: how a dependant's key names its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InputIdentity {
+    /// The result.
+    pub result: ResultId,
+    /// Which of its outputs.
+    pub output: u32,
+}
+
 impl Key {
+    /// The key by definition: the op, and for each input its identity with what is read of it. One slot
+    /// and one identity an input, in the op's order.
+    pub fn by_definition(op: Digest, slots: &[Slot], inputs: &[InputIdentity]) -> Self {
+        let inputs = slots.iter().zip(inputs).enumerate();
+        let inputs = inputs.map(|(index, (slot, input))| input.component(index, Some(slot)));
+        let components = std::iter::once(Component::op(op)).chain(inputs).collect();
+        Self::new(KeyKind::Definition, components)
+    }
+
+    /// The key by content: the op, the identities of the inputs that count as wholes (`None` for those
+    /// that `digests` cover), and the digests of what is read.
+    pub fn by_content(op: Digest, wholes: &[Option<InputIdentity>], digests: Vec<Component>) -> Self {
+        let wholes = wholes.iter().enumerate();
+        let wholes = wholes.filter_map(|(index, input)| input.map(|input| input.component(index, None)));
+        let components = std::iter::once(Component::op(op)).chain(wholes).chain(digests).collect();
+        Self::new(KeyKind::Content, components)
+    }
+
+    /// A key that nothing was ever recorded under, for a vertex whose cache is to be ignored. `nonce`
+    /// has to be new for each build.
+    pub fn fresh(op: Digest, vertex: Digest, nonce: Digest) -> Self {
+        let vertex = Component { name: "vertex".to_owned(), digest: vertex };
+        let nonce = Component { name: "nonce".to_owned(), digest: nonce };
+        Self::new(KeyKind::Definition, vec![Component::op(op), vertex, nonce])
+    }
+
     /// The key of `components`; their order counts.
     pub fn new(kind: KeyKind, components: Vec<Component>) -> Self {
         let mut hasher = Hasher::new();
@@ -70,6 +111,31 @@ impl Key {
     /// The key itself.
     pub fn digest(&self) -> &Digest {
         &self.digest
+    }
+}
+
+impl Component {
+    fn op(digest: Digest) -> Self {
+        Self { name: "op".to_owned(), digest }
+    }
+}
+
+impl ResultId {
+    /// The identity of what is first recorded under `key`.
+    pub fn of(key: &Key) -> Self {
+        Self(*key.digest())
+    }
+}
+
+impl InputIdentity {
+    fn component(&self, index: usize, slot: Option<&Slot>) -> Component {
+        let mut hasher = Hasher::new();
+        hasher.field(self.result.0.as_bytes());
+        hasher.field(&self.output.to_le_bytes());
+        if let Some(slot) = slot {
+            slot.enter(&mut hasher);
+        }
+        Component { name: format!("input {index}"), digest: hasher.finish() }
     }
 }
 

@@ -78,11 +78,7 @@ impl<'a> Merge<'a> {
     /// Whether a directory whose place is free is in the result as it is in the source.
     fn is_shared_as_it_is(&self) -> bool {
         let Copy { owner, mode, timestamp, .. } = self.what;
-        self.filter.is_open()
-            && !self.linked
-            && owner.is_none()
-            && mode.is_none()
-            && timestamp.is_none()
+        self.filter.is_open() && !self.linked && owner.is_none() && mode.is_none() && timestamp.is_none()
     }
 
     /// A directory. One that is not included itself is made, with its own metadata, for what is
