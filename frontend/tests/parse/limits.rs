@@ -86,3 +86,18 @@ fn unterminated_heredocs_are_looked_for_once() {
     let text = format!("FROM a\nRUN {}\n", "<<E \\\n".repeat(200_000));
     assert_eq!(first_error(&parse(text.as_bytes())), "unterminated heredoc");
 }
+
+/// Each heredoc of one name has the body of the last, which must not multiply without bound.
+#[test]
+fn bodies_of_one_name_are_bounded_together() {
+    let copy = |times: usize| {
+        format!(
+            "FROM a\nCOPY {}/d\n{}{}A\n",
+            "<<A ".repeat(times),
+            "A\n".repeat(times - 1),
+            "x\n".repeat(1 << 20)
+        )
+    };
+    assert_eq!(parse(copy(8).as_bytes()).diagnostics, []);
+    assert_eq!(first_error(&parse(copy(9).as_bytes())), "heredocs of one name are too long together");
+}
