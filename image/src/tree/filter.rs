@@ -4,7 +4,7 @@ use crate::pattern::{Matcher, ParentMatch, PatternError};
 
 /// What include and exclude patterns let through. Paths are relative to the directory that is
 /// filtered, which itself always passes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
     /// `None`: everything is included.
     include: Option<Matcher>,
