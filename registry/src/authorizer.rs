@@ -143,7 +143,7 @@ impl Authorizer {
         }
     }
 
-    /// What to show after `refused`, a 401 to a request that showed `shown`.
+    /// What to show after `refused`, a 401 to a request that showed `shown`; nothing if we know no better.
     pub(crate) async fn renewed(
         &self,
         transport: &Transport,
@@ -160,8 +160,9 @@ impl Authorizer {
             // They may have expired, and been renewed by whoever wrote the file or stands behind the helper.
             lock(&self.credentials).remove(&(target.host.clone(), target.repository.clone()));
         }
-        lock(&self.challenges).insert(target.address(), challenge.clone());
-        self.answer(transport, target, scopes, &challenge, shown).await
+        lock(&self.challenges).insert(target.address(), challenge.for_any_request());
+        let answer = self.answer(transport, target, scopes, &challenge, shown).await?;
+        Ok(answer.filter(|answer| shown.is_none_or(|shown| shown.header != answer.header)))
     }
 
     /// The answer to `challenge`, other than `refused`.

@@ -34,6 +34,8 @@ impl RegistryClient {
             let before = download.received;
             match self.get_some(&target, &mut download).await {
                 Ok(()) => break,
+                // The connection broke after the last byte.
+                Err(Failure::Transient { .. }) if download.is_whole() => break,
                 Err(failure) => {
                     if download.received - before >= PROGRESS_BYTES {
                         attempts.progressed();
@@ -111,6 +113,10 @@ impl Download<'_> {
             (self.progress)(length);
         }
         Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.received > 0 && self.received == self.blob.size_bytes
     }
 
     fn end_body(&self) -> Result<(), Failure> {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use cooperage_image::{Descriptor, Digest, Reference};
 use cooperage_llb::ports::registry::RegistryError;
 use cooperage_llb::ports::{BlobReader, StoreError};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::RegistryClient;
-use crate::authorizer::Scopes;
+use crate::authorizer::{Authorization, Scopes};
 use crate::content_digest::{announced, compare};
 use crate::failure::Failure;
 use crate::refusal::refusal;
@@ -106,18 +106,7 @@ impl RegistryClient {
 
     async fn upload_once(&self, upload: &mut Upload<'_>, reader: Box<dyn BlobReader>) -> Result<(), Failure> {
         let _place = self.transfer().await;
-        let target = &upload.target;
-        let mut url = match self.take_session(target, &upload.blob.digest) {
-            Some(session) => session,
-            None => self.open_session(target, &upload.scopes).await?,
-        };
-        url.query_pairs_mut().append_pair("digest", &upload.blob.digest.to_string());
-        let shown = match target.owns(&url) {
-            true => self.authorizer.known(&self.transport, target, &upload.scopes).await?,
-            false => None,
-        };
-        let mut request = Request::new(Method::PUT, url);
-        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        let (request, shown) = self.prepare_put(upload).await?;
         let (body, reading, sent) = upload_body::start(reader, upload.blob);
         let answer = {
             let sending = self.transport.send_once(&request, reqwest::Body::wrap(body), shown.as_ref());
@@ -141,6 +130,24 @@ impl RegistryClient {
         let status = response.status();
         let failure = refusal(&self.transport, &name, response, shown.as_ref()).await;
         Err(upload.judged(status, &name, failure))
+    }
+
+    /// The request that closes a session with the whole blob, and what to show with it.
+    async fn prepare_put(&self, upload: &Upload<'_>) -> Result<(Request, Option<Authorization>), Failure> {
+        let Upload { target, scopes, blob, .. } = upload;
+        let mut url = match self.take_session(target, &blob.digest) {
+            Some(session) => session,
+            None => self.open_session(target, scopes).await?,
+        };
+        url.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
+        let shown = match target.owns(&url) {
+            true => self.authorizer.known(&self.transport, target, scopes).await?,
+            false => None,
+        };
+        let mut request = Request::new(Method::PUT, url);
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(blob.size_bytes));
+        Ok((request, shown))
     }
 
     /// Waits for the answer, as long as bytes move.
@@ -191,7 +198,7 @@ impl RegistryClient {
 }
 
 fn stuck(sent: u64, size: u64, patience: Duration) -> Failure {
-    let seconds = patience.as_secs();
+    let seconds = patience.as_secs_f64();
     Failure::transient(match sent < size {
         true => format!("the upload stopped at {sent} of {size} bytes for {seconds} s"),
         false => format!("the upload of {size} bytes was not answered within {seconds} s"),

@@ -27,12 +27,19 @@ impl Challenge {
     /// The challenge to answer: a token if there is a choice. `None` if there is none that we can answer.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(WWW_AUTHENTICATE).iter();
-        let all: Vec<_> =
-            values.filter_map(|value| value.to_str().ok()).flat_map(|value| split(value)).collect();
+        let all: Vec<_> = values.filter_map(|value| value.to_str().ok()).flat_map(split).collect();
         let bearer = all.iter().filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let bearer = bearer.filter_map(|(_, parameters)| bearer_of(parameters)).next();
         let basic = || all.iter().any(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
         bearer.map(Self::Bearer).or_else(|| basic().then_some(Self::Basic))
+    }
+
+    /// What other requests will be asked for: their scopes are their own.
+    pub(crate) fn for_any_request(&self) -> Self {
+        match self {
+            Self::Basic => Self::Basic,
+            Self::Bearer(bearer) => Self::Bearer(Bearer { scope: None, ..bearer.clone() }),
+        }
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether `hosts` names `host`, with its port or for all its ports.
-fn named(hosts: &[String], host: &str) -> bool {
+pub(crate) fn named(hosts: &[String], host: &str) -> bool {
     let bare = match host.rsplit_once(':') {
         Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) => bare,
         _ => host,

@@ -4,12 +4,12 @@ use std::error::Error as _;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use crate::authorizer::Authorization;
 use crate::failure::Failure;
-use crate::target::is_loopback;
+use crate::target::{is_loopback, named};
 use crate::{Options, Timeouts};
 
 /// Redirects that are followed, one after the other.
@@ -61,6 +61,10 @@ impl Transport {
             *next.headers_mut() = request.headers.clone();
             if let Some(authorization) = authorization {
                 next.headers_mut().insert(AUTHORIZATION, authorization.header());
+            }
+            if request.body.is_empty() && matches!(request.method, Method::POST | Method::PUT) {
+                // Some proxies want to hear that nothing follows.
+                next.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
             *next.body_mut() = Some(request.body.clone().into());
             let sent = self.client(&url)?.execute(next);
@@ -137,8 +141,12 @@ impl Transport {
 
     /// Refuses to go from an encrypted place to one that is not, unless that one was named insecure.
     pub(crate) fn check_downgrade(&self, from: &Url, to: &Url) -> Result<(), Failure> {
-        let named = |host: &str| self.options.insecure_hosts.iter().any(|name| name == host);
-        if from.scheme() != "https" || to.scheme() == "https" || to.host_str().is_some_and(named) {
+        let host = match (to.host_str().unwrap_or_default(), to.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        let insecure = named(&self.options.insecure_hosts, &host);
+        if from.scheme() != "https" || to.scheme() == "https" || insecure {
             return Ok(());
         }
         Err(Failure::Protocol(format!("{} leads to {}, which is not encrypted", bare(from), bare(to))))
@@ -159,7 +167,7 @@ impl Transport {
         if direct {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| Failure::Hopeless(chain(&error)))?;
+        let client = builder.build().map_err(|error| Failure::Hopeless(causes(&error)))?;
         Ok(slot.get_or_init(|| client))
     }
 
@@ -172,24 +180,26 @@ impl Transport {
     }
 
     fn idle(&self, what: &str) -> Failure {
-        Failure::transient(format!("{what}: nothing came for {} s", self.options.timeouts.idle.as_secs()))
+        Failure::transient(format!("{what}: nothing came for {} s", self.options.timeouts.idle.as_secs_f64()))
     }
 
     /// The failure of a connection that could not be made or did not last.
     fn broken(&self, what: &str, error: reqwest::Error) -> Failure {
         let error = error.without_url();
-        let detail = format!("{what}: {}", chain(&error));
+        let detail = format!("{what}: {}", causes(&error));
         match tls_error(&error) {
-            Some(rustls::Error::InvalidCertificate(_)) => {
+            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
                 let hint = match self.tls.get() {
                     Some((_, 0)) => "this machine has no certificates of authorities",
-                    _ => "the certificate's authority may be unknown here",
+                    _ => "the certificate's authority is unknown here",
                 };
                 Failure::Hopeless(format!("{detail} ({hint}: name a file of them in SSL_CERT_FILE)"))
             }
-            Some(rustls::Error::InvalidMessage(_)) => Failure::Hopeless(format!(
-                "{detail} (if it speaks plain HTTP, name it as an insecure registry)"
-            )),
+            Some(rustls::Error::InvalidCertificate(_)) => Failure::Hopeless(detail),
+            Some(rustls::Error::InvalidMessage(_)) => {
+                let hint = "if it speaks plain HTTP, name it as an insecure registry";
+                Failure::Hopeless(format!("{detail} ({hint})"))
+            }
             _ => Failure::transient(detail),
         }
     }
@@ -236,31 +246,54 @@ pub(crate) fn bare(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-/// An error with its causes, each said once.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
+/// The two deepest causes of an error: what was done, and what came of it. Those above say that it was HTTP.
+fn causes(error: &reqwest::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
         }
-        source = error.source();
+        next = error.source();
     }
-    text
+    texts.split_off(texts.len().saturating_sub(2)).join(": ")
 }
 
+/// The error of TLS below `error`. An `io::Error` hides the one that it wraps from `source`.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut source = error.source();
-    while let Some(error) = source {
-        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let found = inside
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            .or_else(|| error.downcast_ref::<rustls::Error>());
-        if found.is_some() {
-            return found;
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
         }
-        source = error.source();
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encryption_is_not_left_unless_told() {
+        let options = Options { insecure_hosts: vec!["plain.example".into()], ..Options::default() };
+        let transport = Transport::new(options);
+        let check = |from: &str, to: &str| {
+            transport.check_downgrade(&Url::parse(from).unwrap(), &Url::parse(to).unwrap())
+        };
+        assert!(check("https://a.example/x", "https://b.example/").is_ok());
+        assert!(check("http://a.example/x", "http://b.example/").is_ok());
+        assert!(check("https://a.example/x", "http://plain.example:81/").is_ok());
+        match check("https://a.example/x?secret", "http://a.example/y?secret") {
+            Err(Failure::Protocol(detail)) => {
+                assert_eq!(detail, "https://a.example/x leads to http://a.example/y, which is not encrypted")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
