@@ -125,34 +125,3 @@ pub enum Unexpected {
         expected: u32,
     },
 }
-
-impl Event {
-    /// Whose answer it is, and to what (`None`: to whatever was asked); nothing for events of the whole build.
-    pub(crate) fn answers(&self) -> Option<(VertexId, Option<Answer>)> {
-        match self {
-            Self::Start | Self::Cancel => None,
-            Self::Sourced { vertex, .. } => Some((*vertex, Some(Answer::Source))),
-            Self::Looked { vertex, .. } => Some((*vertex, Some(Answer::Lookup))),
-            Self::Digested { vertex, .. } => Some((*vertex, Some(Answer::Digest))),
-            Self::Matched { vertex, .. } => Some((*vertex, Some(Answer::Match))),
-            Self::Ran { vertex, .. } | Self::Adopted { vertex, .. } => Some((*vertex, Some(Answer::Run))),
-            Self::Recorded { vertex, .. } => Some((*vertex, Some(Answer::Record))),
-            Self::Failed { vertex } | Self::Stopped { vertex } => Some((*vertex, None)),
-        }
-    }
-
-    /// The number of chains it brings, if it brings a result.
-    pub(crate) fn chains(&self) -> Option<usize> {
-        match self {
-            Self::Looked { hit, .. } | Self::Matched { hit, .. } => hit.as_ref().map(|hit| hit.outputs.len()),
-            Self::Ran { outputs, .. } => Some(outputs.len()),
-            Self::Adopted { result, .. } | Self::Recorded { result, .. } => Some(result.outputs.len()),
-            Self::Start
-            | Self::Cancel
-            | Self::Sourced { .. }
-            | Self::Digested { .. }
-            | Self::Failed { .. }
-            | Self::Stopped { .. } => None,
-        }
-    }
-}

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod admit;
 mod effect;
 mod event;
 mod keys;

@@ -7,6 +7,7 @@ use cooperage_llb::graph::VertexId;
 use cooperage_llb::key::{Component, Key, ResultId};
 use cooperage_llb::ports::result_index::{Chain, StepResult};
 
+use crate::admit::{Admitted, admit};
 use crate::effect::{Effect, How, Outcome};
 use crate::event::{Event, Unexpected};
 use crate::keys::Keys;
@@ -15,29 +16,12 @@ use crate::state::{Phase, Progress, State};
 
 /// Takes `event` in, and says what is to be done now. An event that cannot be is refused, and changes nothing.
 pub fn step(state: &mut State, event: Event) -> Result<Vec<Effect>, Unexpected> {
-    check(state, &event)?;
+    let admitted = admit(state, event)?;
     let mut turn = Turn { state, effects: Vec::new(), ready: Vec::new() };
-    turn.take(event);
+    turn.take(admitted);
     turn.work_off();
     turn.settle();
     Ok(turn.effects)
-}
-
-/// Whether `event` answers something that was asked, with the right number of outputs.
-fn check(state: &State, event: &Event) -> Result<(), Unexpected> {
-    let Some((vertex, got)) = event.answers() else {
-        let again = *event == Event::Start && state.phase != Phase::New;
-        return if again { Err(Unexpected::Start) } else { Ok(()) };
-    };
-    let awaited = state.progress(vertex).ok_or(Unexpected::NoVertex(vertex))?.awaits();
-    if awaited.is_none() || got.is_some_and(|got| awaited != Some(got)) {
-        return Err(Unexpected::Answer { vertex, got, awaited });
-    }
-    let expected = state.spec(vertex).outputs;
-    match event.chains() {
-        Some(got) if got != expected as usize => Err(Unexpected::Outputs { vertex, got, expected }),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// One call of [`step`].
@@ -49,19 +33,21 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Admitted) {
         match event {
-            Event::Start => self.start(),
-            Event::Cancel => self.stop(Outcome::Cancelled),
-            Event::Sourced { vertex, output, identity } => self.sourced(vertex, output, identity),
-            Event::Looked { vertex, hit } => self.looked(vertex, hit),
-            Event::Digested { vertex, digests } => self.digested(vertex, digests),
-            Event::Matched { vertex, hit } => self.matched(vertex, hit),
-            Event::Ran { vertex, outputs } => self.ran(vertex, outputs),
-            Event::Adopted { vertex, result } => self.adopted(vertex, result),
-            Event::Recorded { vertex, result } => self.recorded(vertex, result),
-            Event::Failed { vertex } => self.failed(vertex),
-            Event::Stopped { vertex } => self.stopped(vertex),
+            Admitted::Start => self.start(),
+            Admitted::Cancel => self.stop(Outcome::Cancelled),
+            Admitted::Sourced { vertex, output, identity } => self.sourced(vertex, output, identity),
+            Admitted::Looked { vertex, keys, hit } => self.looked(vertex, keys, hit),
+            Admitted::Digested { vertex, definition, digests } => self.digested(vertex, definition, digests),
+            Admitted::Matched { vertex, keys, hit } => self.matched(vertex, keys, hit),
+            Admitted::Ran { vertex, keys, outputs } => self.ran(vertex, &keys, outputs),
+            Admitted::Adopted { vertex, keys, result } => self.adopted(vertex, &keys, result),
+            Admitted::Recorded { vertex, how, result } => {
+                self.finish_vertex(vertex, Progress::done(how, result), how);
+            }
+            Admitted::Failed { vertex } => self.failed(vertex),
+            Admitted::Stopped { vertex } => self.stopped(vertex),
         }
     }
 
@@ -126,8 +112,7 @@ impl Turn<'_> {
         );
     }
 
-    fn looked(&mut self, vertex: VertexId, hit: Option<StepResult>) {
-        let Progress::Probing { keys } = self.state.at(vertex).clone() else { return };
+    fn looked(&mut self, vertex: VertexId, keys: Keys, hit: Option<StepResult>) {
         let how = match &keys {
             Keys::Definition(_) => How::CachedByDefinition,
             Keys::Content(_) | Keys::Both { .. } | Keys::Fresh { .. } => How::CachedByContent,
@@ -142,8 +127,7 @@ impl Turn<'_> {
         }
     }
 
-    fn digested(&mut self, vertex: VertexId, digests: Vec<Component>) {
-        let Progress::Digesting { definition } = self.state.at(vertex).clone() else { return };
+    fn digested(&mut self, vertex: VertexId, definition: Option<Key>, digests: Vec<Component>) {
         if self.is_stopping() {
             return self.state.set(vertex, Progress::Abandoned);
         }
@@ -167,8 +151,7 @@ impl Turn<'_> {
         }
     }
 
-    fn matched(&mut self, vertex: VertexId, hit: Option<StepResult>) {
-        let Progress::Matching { keys } = self.state.at(vertex).clone() else { return };
+    fn matched(&mut self, vertex: VertexId, keys: Keys, hit: Option<StepResult>) {
         match hit {
             Some(result) => self.found(vertex, How::Matched, keys.to_record(), result),
             None if self.is_stopping() => self.state.set(vertex, Progress::Abandoned),
@@ -186,15 +169,13 @@ impl Turn<'_> {
         }
     }
 
-    fn ran(&mut self, vertex: VertexId, outputs: Vec<Chain>) {
-        let Progress::Running { keys } = self.state.at(vertex).clone() else { return };
+    fn ran(&mut self, vertex: VertexId, keys: &Keys, outputs: Vec<Chain>) {
         let result = StepResult { id: keys.identity(), outputs };
         self.ask_record(vertex, How::Ran, keys.to_record(), keys.to_replace(), result);
         self.leave_room(vertex);
     }
 
-    fn adopted(&mut self, vertex: VertexId, result: StepResult) {
-        let Progress::Running { keys } = self.state.at(vertex).clone() else { return };
+    fn adopted(&mut self, vertex: VertexId, keys: &Keys, result: StepResult) {
         self.found(vertex, How::Adopted, keys.to_record(), result);
         self.leave_room(vertex);
     }
@@ -206,11 +187,6 @@ impl Turn<'_> {
         } else {
             self.ask_record(vertex, how, aliases, Vec::new(), result);
         }
-    }
-
-    fn recorded(&mut self, vertex: VertexId, result: StepResult) {
-        let Progress::Recording { how } = *self.state.at(vertex) else { return };
-        self.finish_vertex(vertex, Progress::done(how, result), how);
     }
 
     fn finish_vertex(&mut self, vertex: VertexId, progress: Progress, how: How) {
