@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cooperage_image::{Digest, Reference};
-use cooperage_llb::ports::upkeep::PruneRequest;
+use cooperage_llb::ports::upkeep::{PruneRequest, UsageKind, UsageRecord};
+
+pub(crate) mod images;
 
 /// A thing that can be removed by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,10 +54,54 @@ pub(crate) struct Victims {
     pub(crate) objects: Vec<ObjectId>,
 }
 
+impl Object {
+    /// The object, as it is listed.
+    pub(crate) fn usage_record(&self, id: &ObjectId, in_use: bool) -> UsageRecord {
+        let (id, kind) = match id {
+            ObjectId::Layer(digest) => (digest.hex(), UsageKind::Layer),
+            ObjectId::Blob(digest) => (digest.to_string(), UsageKind::Blob),
+            ObjectId::Mount(name) => (name.clone(), UsageKind::CacheMount),
+        };
+        UsageRecord {
+            id,
+            kind,
+            size_bytes: self.size_bytes,
+            last_used: self.used_ms / 1000,
+            in_use,
+            description: self.description.clone(),
+        }
+    }
+}
+
+/// Sorts a list of usage: largest first.
+pub(crate) fn sort_usage(records: &mut [UsageRecord]) {
+    records.sort_by(|one, other| (other.size_bytes, &one.id).cmp(&(one.size_bytes, &other.id)));
+}
+
 impl Inventory {
     /// Bytes of all objects.
     pub(crate) fn total_bytes(&self) -> u64 {
         self.objects.values().map(|object| object.size_bytes).sum()
+    }
+
+    /// Says of blobs that nothing else describes which image they are of.
+    pub(crate) fn describe_images(&mut self) {
+        for image in &self.images {
+            for blob in &image.blobs {
+                if let Some(object) = self.objects.get_mut(&ObjectId::Blob(*blob))
+                    && object.description.is_empty()
+                {
+                    object.description = image.name.familiar();
+                }
+            }
+        }
+    }
+
+    /// What there is.
+    pub(crate) fn usage(&self) -> Vec<UsageRecord> {
+        let in_use = self.in_use(self.images.iter());
+        let record = |(id, object): (&ObjectId, &Object)| object.usage_record(id, in_use.contains(id));
+        self.objects.iter().map(record).collect()
     }
 
     /// Objects that must stay: held ones, what `images` name, and all that these need.

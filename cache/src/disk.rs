@@ -50,13 +50,15 @@ impl DiskStore {
     /// not readable.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = Arc::new(Root::open(root)?);
-        let (layout, boot) = (root.layout.clone(), root.boot.clone());
-        let sync = move || {
-            // Only of use after a power failure, and tried again by every process.
-            let _ = power::make_durable(&layout, &boot);
-        };
-        // A machine that has no thread left syncs another time.
-        drop(std::thread::Builder::new().name("cooper-sync".to_owned()).spawn(sync));
+        if let Some(settled) = power::settled(&root.index, &root.boot)? {
+            let (layout, boot) = (root.layout.clone(), root.boot.clone());
+            let sync = move || {
+                // Only of use after a power failure, and tried again by every process.
+                let _ = power::make_durable(&layout, &boot, settled);
+            };
+            // A machine that has no thread left syncs another time.
+            drop(std::thread::Builder::new().name("cooper-sync".to_owned()).spawn(sync));
+        }
         Ok(Self { root })
     }
 

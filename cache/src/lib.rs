@@ -16,5 +16,6 @@ mod changes_codec;
 mod collect;
 pub mod disk;
 mod explain;
+mod racy;
 
 pub use disk::DiskStore;

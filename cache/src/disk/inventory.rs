@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
-use cooperage_image::{Descriptor, Digest, Index, Manifest, media_type};
+use cooperage_image::Digest;
 use cooperage_llb::ports::StoreError;
 use rusqlite::Connection;
 
@@ -15,10 +15,8 @@ use super::layers::layer_of;
 use super::lease::{self, Held};
 use super::root::Root;
 use super::session::{self, Corner};
+use crate::collect::images::blobs_of;
 use crate::collect::{Inventory, NamedImage, Object, ObjectId};
-
-/// A manifest or an index of more than this is not read.
-const MANIFEST_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Root {
     /// Everything that living processes hold. Complete only under the exclusive collection lock.
@@ -44,7 +42,7 @@ impl Root {
             Ok(objects)
         })?;
         let mut inventory = Inventory { objects, images };
-        describe_images(&mut inventory);
+        inventory.describe_images();
         Ok(inventory)
     }
 
@@ -52,45 +50,13 @@ impl Root {
     fn named_images(&self) -> Result<Vec<NamedImage>, StoreError> {
         let mut found = Vec::new();
         for image in self.image_index()?.manifests {
-            found.push(NamedImage { name: label(&image), blobs: self.blobs_of(image)? });
+            let blobs = blobs_of(&image, |digest| {
+                let path = self.layout.blob(digest);
+                present(fs::read(&path)).map_err(failed("read", &path))
+            })?;
+            found.push(NamedImage { name: label(&image), blobs });
         }
         Ok(found)
-    }
-
-    fn blobs_of(&self, image: Descriptor) -> Result<Vec<Digest>, StoreError> {
-        let mut found = Vec::new();
-        let mut left = vec![image];
-        while let Some(descriptor) = left.pop() {
-            if found.contains(&descriptor.digest) {
-                continue;
-            }
-            found.push(descriptor.digest);
-            if media_type::is_index(&descriptor.media_type) {
-                left.extend(
-                    self.parsed::<Index>(&descriptor)?.map(|index| index.manifests).unwrap_or_default(),
-                );
-            } else if media_type::is_manifest(&descriptor.media_type)
-                && let Some(manifest) = self.parsed::<Manifest>(&descriptor)?
-            {
-                left.push(manifest.config);
-                left.extend(manifest.layers);
-            }
-        }
-        Ok(found)
-    }
-
-    /// A manifest or index of the store. One that is not here or not readable names nothing that could be
-    /// kept: the image has to be pulled or built again anyway.
-    fn parsed<T: serde::de::DeserializeOwned>(
-        &self,
-        descriptor: &Descriptor,
-    ) -> Result<Option<T>, StoreError> {
-        let path = self.layout.blob(&descriptor.digest);
-        if descriptor.size_bytes > MANIFEST_LIMIT_BYTES {
-            return Ok(None);
-        }
-        let bytes = present(fs::read(&path)).map_err(failed("read", &path))?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
 
@@ -174,16 +140,4 @@ fn hold_forms_of_unknown(
         }
     }
     Ok(())
-}
-
-fn describe_images(inventory: &mut Inventory) {
-    for image in &inventory.images {
-        for blob in &image.blobs {
-            if let Some(object) = inventory.objects.get_mut(&ObjectId::Blob(*blob))
-                && object.description.is_empty()
-            {
-                object.description = image.name.familiar();
-            }
-        }
-    }
 }

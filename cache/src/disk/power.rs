@@ -46,36 +46,45 @@ impl Boot {
     }
 }
 
-/// Syncs the root's file system if that is cheap and of use, and notes what is on the disk since.
-pub(crate) fn make_durable(layout: &Layout, boot: &Boot) -> Result<(), StoreError> {
-    let index = Index::open(layout.root(), layout.database())?;
-    let settled = now_ms() - SETTLED_MS;
-    let unsynced = |table: &str, key: &str, column: &str| {
-        index.read("find unsynced files", |connection| {
+/// Rows that stand for files, and the column that names the boot in which the file was written.
+const COLUMNS: [(&str, &str, &str); 3] =
+    [("blob", "digest", "boot"), ("layer", "id", "changes_boot"), ("layer", "id", "directory_boot")];
+
+/// Files that are on the disk by now, or nearly, without the database knowing.
+pub(crate) struct Settled {
+    before_ms: i64,
+    rows: Vec<Vec<[u8; 32]>>,
+}
+
+/// Looks for files that a sync would be cheap and of use for; `None` if there are none.
+pub(crate) fn settled(index: &Index, boot: &Boot) -> Result<Option<Settled>, StoreError> {
+    let before_ms = now_ms() - SETTLED_MS;
+    let rows = index.read("find unsynced files", |connection| {
+        let mut rows = Vec::new();
+        for (table, key, column) in COLUMNS {
             let sql = format!("SELECT {key} FROM {table} WHERE {column} = ?1 AND used < ?2");
             let mut statement = connection.prepare(&sql)?;
-            let rows = statement.query_map((boot.as_str(), settled), |row| row.get::<_, [u8; 32]>(0))?;
-            Ok(rows.collect::<Result<Vec<_>, _>>()?)
-        })
-    };
-    let columns =
-        [("blob", "digest", "boot"), ("layer", "id", "changes_boot"), ("layer", "id", "directory_boot")];
-    let mut found = Vec::new();
-    for (table, key, column) in columns {
-        found.push(unsynced(table, key, column)?);
-    }
-    if found.iter().all(Vec::is_empty) {
-        return Ok(());
-    }
+            let found = statement.query_map((boot.as_str(), before_ms), |row| row.get(0))?;
+            rows.push(found.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(rows)
+    })?;
+    Ok(rows.iter().any(|rows| !rows.is_empty()).then_some(Settled { before_ms, rows }))
+}
+
+/// Syncs the root's file system and notes which files are on the disk since. A file that was replaced
+/// meanwhile was also used meanwhile, and is left out.
+pub(crate) fn make_durable(layout: &Layout, boot: &Boot, settled: Settled) -> Result<(), StoreError> {
     sync_file_system(layout.root())?;
+    let index = Index::open(layout.root(), layout.database())?;
     index.write("note synced files", |transaction| {
-        for ((table, key, column), rows) in columns.into_iter().zip(found) {
+        for ((table, key, column), rows) in COLUMNS.into_iter().zip(settled.rows) {
             let sql = format!(
                 "UPDATE {table} SET {column} = NULL WHERE {key} = ?1 AND {column} = ?2 AND used < ?3"
             );
             let mut statement = transaction.prepare(&sql)?;
             for row in rows {
-                statement.execute((row, boot.as_str(), settled))?;
+                statement.execute((row, boot.as_str(), settled.before_ms))?;
             }
         }
         Ok(())

@@ -50,8 +50,8 @@ impl Root {
         let path = std::path::absolute(path).map_err(failed("resolve", path))?;
         // Before anything is made: a newer store is left exactly as it is.
         let layout = Layout::new(path);
-        check_version(&layout)?;
-        Self::enter(layout.clone()).map_err(|error| open_failed(layout.root(), error))
+        let opened = check_version(&layout).and_then(|_| Self::enter(layout.clone()));
+        opened.map_err(|error| open_failed(layout.root(), error))
     }
 
     fn enter(layout: Layout) -> Result<Self, StoreError> {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use cooperage_image::Digest;
-use cooperage_llb::ports::upkeep::{PruneReport, PruneRequest, UsageKind, UsageRecord};
+use cooperage_llb::ports::upkeep::{PruneReport, PruneRequest, UsageRecord};
 use cooperage_llb::ports::{StoreError, Upkeep};
 use rusqlite::Transaction;
 
@@ -21,7 +21,7 @@ use super::locking::{self, Share};
 use super::record_row;
 use super::removal;
 use super::root::{Root, sweep};
-use crate::collect::{Inventory, Object, ObjectId};
+use crate::collect::{Inventory, Object, ObjectId, sort_usage};
 
 /// Remembered digests beyond this many, oldest first, are forgotten by a collection.
 const MEMO_LIMIT: u32 = 500_000;
@@ -33,14 +33,9 @@ impl Upkeep for DiskStore {
         let mut inventory = root.inventory(&root.held_by_anyone()?)?;
         // Free mounts are locked only until the list is made.
         drop(root.add_mounts(&mut inventory)?);
-        let in_use: BTreeSet<_> = inventory.in_use(inventory.images.iter()).into_iter().cloned().collect();
-        let mut records: Vec<_> = inventory
-            .objects
-            .iter()
-            .map(|(id, object)| usage_record(id, object, in_use.contains(id)))
-            .collect();
+        let mut records = inventory.usage();
         records.extend(leftovers::dead_corners(root)?.into_iter().map(|leftover| leftover.record));
-        records.sort_by(|one, other| (other.size_bytes, &one.id).cmp(&(one.size_bytes, &other.id)));
+        sort_usage(&mut records);
         Ok(records)
     }
 
@@ -67,7 +62,7 @@ impl Upkeep for DiskStore {
             root.delete_rows(&victims.objects, &held)?;
             for id in &victims.objects {
                 discarded.extend(root.discard(id, &free)?);
-                removed.push(usage_record(id, &inventory.objects[id], false));
+                removed.push(inventory.objects[id].usage_record(id, false));
             }
             for Leftover { path, record } in leftovers::orphans(root, &root.inventory(&held)?, &held)? {
                 discarded.extend(root.session.discard(&path)?);
@@ -173,20 +168,4 @@ fn delete_dangling(transaction: &Transaction<'_>, held: &BTreeSet<Held>) -> Resu
         transaction.execute("DELETE FROM record WHERE seq = ?1", [seq])?;
     }
     Ok(())
-}
-
-fn usage_record(id: &ObjectId, object: &Object, in_use: bool) -> UsageRecord {
-    let (id, kind) = match id {
-        ObjectId::Layer(digest) => (digest.hex(), UsageKind::Layer),
-        ObjectId::Blob(digest) => (digest.to_string(), UsageKind::Blob),
-        ObjectId::Mount(name) => (name.clone(), UsageKind::CacheMount),
-    };
-    UsageRecord {
-        id,
-        kind,
-        size_bytes: object.size_bytes,
-        last_used: object.used_ms / 1000,
-        in_use,
-        description: object.description.clone(),
-    }
 }

@@ -1,0 +1,10 @@
+//! The store's ports, on every implementation; and what only a disk can do wrong.
+
+mod blob_store;
+mod cache_mounts;
+mod image_names;
+mod layer_store;
+mod result_index;
+mod samples;
+mod stat_cache;
+mod upkeep;
