@@ -17,8 +17,11 @@ pub(super) fn follow_links(root: &Path, paths: &[String]) -> Result<Option<Vec<S
     for path in paths {
         follow.add(path.as_bytes())?;
     }
-    let text = |path: Vec<u8>| String::from_utf8(path).ok();
-    Ok((!follow.everything).then(|| follow.found.into_iter().filter_map(text).collect()))
+    if follow.everything {
+        return Ok(None);
+    }
+    // A name that is no text cannot be a pattern; taking everything takes it too.
+    Ok(follow.found.into_iter().map(String::from_utf8).collect::<Result<_, _>>().ok())
 }
 
 struct Follow<'a> {
@@ -30,8 +33,8 @@ struct Follow<'a> {
 impl Follow<'_> {
     fn add(&mut self, path: &[u8]) -> Result<(), WalkError> {
         let parts = components(path);
-        if parts.is_empty() {
-            self.everything = true;
+        self.everything |= parts.is_empty();
+        if self.everything {
             return Ok(());
         }
         let mut here = Vec::new();
@@ -48,6 +51,8 @@ impl Follow<'_> {
             if !targets.is_empty() {
                 let rest = parts[at + 1..].join(&b'/');
                 for target in targets {
+                    // A target is no pattern, but would be taken for one.
+                    self.everything |= target.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
                     self.add(&join(&target, &rest))?;
                 }
                 // A pattern may have matched more than links.
