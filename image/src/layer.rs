@@ -45,3 +45,6 @@ pub enum Ownership {
     /// metadata. Whiteouts are written where the kernel lets anybody make them (Linux 5.8).
     Caller,
 }
+
+#[cfg(test)]
+mod tests;
