@@ -102,3 +102,6 @@ fn directory(dir: ChangeDir) -> Arc<Dir> {
         dir.entries.into_iter().filter_map(|(name, change)| Some((name, node(change)?))).collect();
     Arc::new(Dir { meta: dir.meta, entries })
 }
+
+#[cfg(test)]
+mod tests;
