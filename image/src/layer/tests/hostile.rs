@@ -123,7 +123,7 @@ fn cut_off_and_overlong() {
         archive(&[("f", kind::FILE, "", &[b'x'; 1000]), (&"long/".repeat(40), kind::DIRECTORY, "", b"")]);
     // The end may be missing at a border of entries; anywhere else it is an error.
     let mut accepted = Vec::new();
-    for len in 1..whole.len() {
+    for len in (1..whole.len()).filter(|len| matches!(len % 512, 0 | 1 | 511) || len % 97 == 0) {
         if attempt_quietly(&whole[..len]).is_ok() {
             accepted.push(len);
         }

@@ -107,22 +107,30 @@ proptest! {
     }
 }
 
-/// What GNU find says of a directory, with the attributes, as text.
+/// What the system says of all that is below a directory, as text.
 fn listing(dir: &Path) -> String {
-    let format = "%P %y %m %U:%G %T@ %l %n %s\n";
-    let found = Command::new("find").arg(dir).args(["-mindepth", "1", "-printf", format]).output().unwrap();
-    let mut lines: Vec<String> =
-        found
-            .stdout
-            .split(|b| *b == b'\n')
-            // A directory's size and link count are the file system's own.
-            .map(|line| line.escape_ascii().to_string())
-            .map(|line| {
-                if line.contains(" d ") { line.rsplitn(3, ' ').last().unwrap_or("").to_owned() } else { line }
-            })
-            .collect();
-    lines.sort();
-    lines.join("\n")
+    use std::os::unix::fs::MetadataExt;
+    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut out = String::new();
+    for path in paths {
+        let found = path.symlink_metadata().unwrap();
+        let name = path.file_name().unwrap();
+        let attributes = ["user.x", "user.overlay.opaque", "trusted.overlay.opaque"].map(|attribute| {
+            let mut value = [0; 64];
+            rustix::fs::lgetxattr(&path, attribute, &mut value[..]).ok().map(|n| value[..n].to_vec())
+        });
+        let whiteout = found.rdev() == 0 && found.mode() & 0o170_000 == 0o020_000;
+        let own = (found.mode(), found.uid(), found.gid(), found.rdev(), std::fs::read_link(&path).ok());
+        // A whiteout has no time of its own; a directory's size and link count are the file system's.
+        let time = (!whiteout).then(|| found.mtime());
+        let links = (!found.is_dir()).then(|| (found.nlink(), found.size()));
+        out.push_str(&format!("{name:?} {own:?} {time:?} {links:?} {attributes:?}\n"));
+        if found.is_dir() {
+            out.push_str(&format!("[\n{}]\n", listing(&path)));
+        }
+    }
+    out
 }
 
 /// Tests of the tier `root` need it; where the machine cannot, they are passed over unless they must run.
