@@ -76,3 +76,26 @@ fn a_span_beyond_the_text_is_its_end() {
     }
     assert!(render(&[at(0, 0)], "Dockerfile", b"").contains("Dockerfile:1:1"));
 }
+
+#[test]
+fn a_span_of_several_lines_is_marked_on_each() {
+    let text = format!("ab\n  {}\ncd\nef\n", "x".repeat(2000));
+    let shown = render(&[at(1, 2008), at(3, 4)], "Dockerfile", text.as_bytes());
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(&lines[3..5], ["1 | ab", "  |  ^"]);
+    assert_eq!(lines[5], format!("2 |   {}...", "x".repeat(158)));
+    assert_eq!(lines[6], format!("  |   {}", "^".repeat(158)));
+    assert_eq!(&lines[7..9], ["3 | cd", "  | ^^ label"]);
+    assert_eq!(lines[11], " --> Dockerfile:2:1");
+}
+
+/// The end of a span may be behind the line ending, and diagnostics may come in any order.
+#[test]
+fn places_are_found_in_any_order() {
+    let shown = render(&[at(2, 4), at(0, 2), at(3, 3)], "Dockerfile", b"a\nb\nc");
+    let places: Vec<_> = shown.lines().filter(|line| line.contains("-->") || line.contains(" | ")).collect();
+    assert_eq!(
+        places.concat().replace(' ', ""),
+        "-->Dockerfile:2:12|b|^label-->Dockerfile:1:11|a|^label-->Dockerfile:2:22|b|^label"
+    );
+}

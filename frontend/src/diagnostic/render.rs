@@ -26,14 +26,48 @@ const MAX_LINE_BYTES: usize = MAX_LINE_CHARS * 4;
 /// All diagnostics, a blank line between two of them. `source_name` is what the file is called, `text`
 /// its bytes. Columns count characters, from 1. Of a long line or span the start is shown.
 pub fn render(diagnostics: &[Diagnostic], source_name: &str, text: &[u8]) -> String {
+    // A text that ends with a line ending has no further line that could be shown.
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut place = Place::default();
     let mut out = String::new();
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         if index > 0 {
             out.push('\n');
         }
-        one(diagnostic, source_name, text, &mut out);
+        place = place.moved_to(diagnostic.span.start.min(text.len()), text);
+        one(diagnostic, source_name, text, place, &mut out);
     }
     out
+}
+
+/// An offset in the text, and in which line it is. Sorted diagnostics move it over the text once.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    offset: usize,
+    /// Line endings before it.
+    lines_before: usize,
+    line_start: usize,
+    /// Characters of its line before it.
+    characters_before: usize,
+}
+
+impl Place {
+    fn moved_to(self, offset: usize, text: &[u8]) -> Self {
+        let from = if offset < self.offset { Self::default() } else { self };
+        let between = &text[from.offset..offset];
+        let lines_before = from.lines_before + newlines(between);
+        match between.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => {
+                let line_start = from.offset + at + 1;
+                let characters_before = characters(&text[line_start..offset]);
+                Self { offset, lines_before, line_start, characters_before }
+            }
+            None => {
+                let characters_before = from.characters_before + characters(between);
+                Self { offset, lines_before, line_start: from.line_start, characters_before }
+            }
+        }
+    }
 }
 
 /// The line, counted from 1, of the byte at `offset`; that of the end if `offset` is beyond it.
@@ -45,16 +79,14 @@ fn newlines(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'\n').count()
 }
 
-fn one(diagnostic: &Diagnostic, source_name: &str, text: &[u8], out: &mut String) {
-    // A text that ends with a line ending has no further line that could be shown.
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let start = diagnostic.span.start.min(text.len());
+fn one(diagnostic: &Diagnostic, source_name: &str, text: &[u8], place: Place, out: &mut String) {
+    let start = place.offset;
     let end = diagnostic.span.end.clamp(start, text.len());
-    let first = line_of(text, start);
-    let last = first + newlines(&text[start..end.max(start + 1).min(text.len() + 1) - 1]);
+    let first = place.lines_before + 1;
+    let column = place.characters_before + 1;
+    let last = first + newlines(&text[start..end.saturating_sub(1).max(start)]);
     let shown = last.min(first + MAX_LINES - 1);
-    let mut line_start = text[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let column = characters(&text[line_start..start]) + 1;
+    let mut line_start = place.line_start;
     let gutter = shown.to_string().len();
 
     let severity = match diagnostic.severity {
@@ -66,9 +98,9 @@ fn one(diagnostic: &Diagnostic, source_name: &str, text: &[u8], out: &mut String
     line(out, format_args!("{:gutter$}--> {source_name}:{first}:{column}", " "));
     line(out, format_args!("{:gutter$} |", ""));
     for number in first..=shown {
-        let rest = &text[line_start..];
-        let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-        let bytes = rest[..length].trim_ascii_end();
+        let known = if number == last { end.saturating_sub(1).max(start) } else { line_start };
+        let length = line_length(text, line_start, known, number == last);
+        let bytes = text[line_start..line_start + length].trim_ascii_end();
         let in_line = |offset: usize| offset.clamp(line_start, line_start + bytes.len()) - line_start;
         let (source, marks) = excerpt(bytes, in_line(start), in_line(end));
         line(out, format_args!("{number:>gutter$} | {source}"));
@@ -85,6 +117,16 @@ fn one(diagnostic: &Diagnostic, source_name: &str, text: &[u8], out: &mut String
     }
 }
 
+/// Length of the line that starts at `line_start` and reaches at least to `known`. Of the last line that
+/// is shown, what is too far behind that to be seen does not count.
+fn line_length(text: &[u8], line_start: usize, known: usize, is_last: bool) -> usize {
+    let known = known.max(line_start);
+    let end = if is_last { boundary(text, known + 1 + MAX_LINE_BYTES) } else { text.len() };
+    let rest = &text[known..end];
+    let more = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    known - line_start + more
+}
+
 /// Appends a line without blanks at its end.
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let start = out.len();
@@ -97,7 +139,7 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 /// The part of a line that is shown, and marks under its bytes `from..to`. Leading blanks of a line that
 /// only continues a span are not marked. Control characters are shown as blanks, tabs as four.
 fn excerpt(bytes: &[u8], from: usize, to: usize) -> (String, String) {
-    let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let blank = bytes.iter().take(to).take_while(|byte| byte.is_ascii_whitespace()).count();
     let from = if from == 0 && to > blank { blank } else { from };
     let to = to.max(from);
     // Bytes that are not UTF-8 may look like a character's end anywhere, hence the bounds.
@@ -128,10 +170,10 @@ fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| !goes_on(**byte)).count()
 }
 
-/// The first start of a character at or after `at`.
+/// The first start of a character at or after `at`; a character has at most three bytes more.
 fn boundary(bytes: &[u8], at: usize) -> usize {
     let at = at.min(bytes.len());
-    at + bytes[at..].iter().take_while(|byte| goes_on(**byte)).count()
+    at + bytes[at..].iter().take(3).take_while(|byte| goes_on(**byte)).count()
 }
 
 fn visible(bytes: &[u8]) -> String {

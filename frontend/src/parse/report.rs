@@ -6,6 +6,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// Most errors of one file, after which it is not read on, and most warnings, after which no more are kept:
 /// what comes after is of no use to a reader, and must not fill the memory.
 const MAX_DIAGNOSTICS: usize = 200;
+/// Longest message; the words that it repeats may be longer.
+const MAX_MESSAGE_CHARS: usize = 400;
 /// Most words, comments and instructions of one file together. At some 300 bytes for an instruction, this
 /// is what keeps hostile input within memory; the largest real files have a few thousand.
 const MAX_NODES: usize = 500_000;
@@ -58,11 +60,15 @@ impl Report {
         &mut self,
         severity: Severity,
         rule: Option<&'static str>,
-        message: String,
+        mut message: String,
         span: Span,
         label: &str,
         help: Option<String>,
     ) -> Reported {
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
+            message.truncate(end);
+            message.push_str("...");
+        }
         let kept = match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,

@@ -3,7 +3,7 @@
 //! Work that were quadratic in any of these sizes would not end within the suite's patience.
 
 use cooperage_frontend::ast::{Command, Kind};
-use cooperage_frontend::diagnostic::Severity;
+use cooperage_frontend::diagnostic::{Severity, render};
 use cooperage_frontend::parse::{Parsed, parse};
 
 fn first_error(parsed: &Parsed) -> &str {
@@ -62,6 +62,15 @@ fn a_tree_over_the_limit_is_refused() {
 fn errors_are_reported_up_to_a_limit() {
     let parsed = parse("NO such\n".repeat(1_000_000).as_bytes());
     assert_eq!(parsed.diagnostics.len(), 200);
+}
+
+/// Showing many errors of one long line looks at the line once.
+#[test]
+fn errors_of_a_long_line_are_shown_in_linear_time() {
+    let text = [b'\x80'].repeat(4 << 20);
+    let parsed = parse(&text);
+    assert_eq!(parsed.diagnostics.len(), 200);
+    assert!(render(&parsed.diagnostics, "Dockerfile", &text).len() < 200 * 1000);
 }
 
 /// Warnings stop nothing: what is built must be the whole file.
