@@ -1,7 +1,7 @@
 //! Blobs, layers, results and names, on disk and in memory.
 //!
 //! [`DiskStore`] implements the store's ports over one directory that many threads and processes share;
-//! `memory::MemoryStore` implements the same ports without a disk, and stricter, for tests.
+//! [`memory::MemoryStore`] implements the same ports without a disk, and stricter, for tests.
 //!
 //! What holds for the directory (docs/formats/root.md):
 //!
@@ -16,6 +16,7 @@ mod changes_codec;
 mod collect;
 pub mod disk;
 mod explain;
+pub mod memory;
 mod racy;
 
 pub use disk::DiskStore;

@@ -88,3 +88,8 @@ fn on_disk() {
     let disk = Disk::new();
     blob_store_suite(|| disk.fresh());
 }
+
+#[test]
+fn in_memory() {
+    blob_store_suite(cooperage_cache::memory::MemoryStore::new);
+}

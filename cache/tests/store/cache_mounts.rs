@@ -64,3 +64,8 @@ fn on_disk() {
     let disk = Disk::new();
     cache_mounts_suite(|| disk.fresh());
 }
+
+#[test]
+fn in_memory() {
+    cache_mounts_suite(cooperage_cache::memory::MemoryStore::new);
+}

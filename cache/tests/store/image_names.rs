@@ -55,3 +55,8 @@ fn on_disk() {
     let disk = Disk::new();
     image_names_suite(|| disk.fresh());
 }
+
+#[test]
+fn in_memory() {
+    image_names_suite(cooperage_cache::memory::MemoryStore::new);
+}

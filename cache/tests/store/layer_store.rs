@@ -148,3 +148,8 @@ fn a_second_opening_sees_what_the_first_put() {
     assert_eq!(fs::read(directory.join("file")).unwrap(), b"bytes");
     assert_eq!(store.changes(&id).unwrap().unwrap().root.entries.len(), 1);
 }
+
+#[test]
+fn in_memory() {
+    layer_store_suite(cooperage_cache::memory::MemoryStore::new);
+}

@@ -179,3 +179,8 @@ fn on_disk() {
     let disk = Disk::new();
     result_index_suite(|| disk.fresh());
 }
+
+#[test]
+fn in_memory() {
+    result_index_suite(cooperage_cache::memory::MemoryStore::new);
+}

@@ -81,3 +81,8 @@ fn a_damaged_file_counts_as_none() {
     std::fs::write(&file, &whole).unwrap();
     assert_eq!(disk.open().load(folder).unwrap(), entries);
 }
+
+#[test]
+fn in_memory() {
+    stat_cache_suite(cooperage_cache::memory::MemoryStore::new);
+}

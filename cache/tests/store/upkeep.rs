@@ -138,3 +138,11 @@ fn on_disk() {
         move || disk.open()
     });
 }
+
+#[test]
+fn in_memory() {
+    upkeep_suite(|| {
+        let store = cooperage_cache::memory::MemoryStore::new();
+        move || store.reopen()
+    });
+}
