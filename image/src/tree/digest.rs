@@ -105,9 +105,12 @@ pub fn files_without_digest(node: &Node) -> Vec<Arc<File>> {
     unhashed(files)
 }
 
+/// A file that a copy reads, with its path in the source, without leading `/`.
+pub type SelectedFile = (Vec<u8>, Arc<File>);
+
 /// The files that a copy reads, with their paths: to hash those that have no digest, and as components
 /// of its key, so that a miss can name the file. An inode with several names is there several times.
-pub fn selected_files(source: &Tree, what: &Copy) -> Result<Vec<(Vec<u8>, Arc<File>)>, SelectError> {
+pub fn selected_files(source: &Tree, what: &Copy) -> Result<Vec<SelectedFile>, SelectError> {
     let filter = filter_of(what)?;
     let mut files = Vec::new();
     for selected in select(source, what)? {

@@ -368,3 +368,31 @@ fn resolution_does_not_leave_the_tree() {
     let resolved = hostile.resolve(b"up/passwd", FollowLast::Yes).unwrap();
     assert_eq!(resolved.path, b"etc/passwd");
 }
+
+/// Not a test: `cargo test --release -- --ignored --nocapture measure` prints what edits cost.
+#[test]
+#[ignore = "a measurement"]
+fn measure_a_copy_into_20_000_entries() {
+    let lines: Vec<_> = (0..20_000).map(|n| format!("f644 d{}/f{n} =x", n / 100)).collect();
+    let (big, source) = (tree(&lines.join("\n")), tree("f644 file =hello"));
+    let report = |what: &str, start: std::time::Instant| println!("{what}: {:?}", start.elapsed());
+    for _ in 0..3 {
+        let start = std::time::Instant::now();
+        let copied = copy(&big, &source, &dockerfile("file", "/d7/x/")).unwrap();
+        report("one file into 20,000", start);
+        let start = std::time::Instant::now();
+        assert_eq!(super::super::Changes::between(&big, &copied).count(), 3);
+        report("what changed by it", start);
+        let start = std::time::Instant::now();
+        copy(&source, &big, &dockerfile("/", "/app/")).unwrap();
+        report("20,000 into another place", start);
+        let start = std::time::Instant::now();
+        let owned = Copy { owner: Some((1, 1)), ..dockerfile("/", "/app/") };
+        copy(&source, &big, &owned).unwrap();
+        report("20,000 with another owner", start);
+        let never = &mut |_: &Arc<super::super::File>| Err(());
+        let start = std::time::Instant::now();
+        super::super::digest::selection(&big, &dockerfile("/", "/app/"), never).unwrap();
+        report("digest of 20,000", start);
+    }
+}
