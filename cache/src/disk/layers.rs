@@ -53,6 +53,20 @@ impl LayerStore for DiskStore {
         Ok(())
     }
 
+    /// The change set is written once, so the time of its file is that of the layer.
+    fn created(&self, id: &LayerId) -> Result<Option<cooperage_image::tree::Timestamp>, StoreError> {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.root.layout.changes(id);
+        match fs::metadata(&path) {
+            Ok(found) => {
+                let (secs, nanos) = (found.mtime(), found.mtime_nsec() as u32);
+                Ok(Some(cooperage_image::tree::Timestamp { secs, nanos }))
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("look at", &path)(error)),
+        }
+    }
+
     fn changes(&self, id: &LayerId) -> Result<Option<Arc<Changes>>, StoreError> {
         let root = &self.root;
         if let Some(changes) = root.decoded.get(id) {
