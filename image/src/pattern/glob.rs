@@ -79,7 +79,7 @@ impl Program {
     }
 
     fn compile(pattern: &[u8], dialect: Dialect) -> Option<Self> {
-        let chars = characters(pattern);
+        let chars: Vec<u32> = characters(pattern).collect();
         let plain_tail =
             !chars.iter().skip(2).any(|c| "*?[]\\".chars().any(|special| *c == u32::from(special)));
         let mut steps = Vec::new();
@@ -251,14 +251,11 @@ fn class_character(rest: &[u32]) -> Option<(u32, &[u32])> {
 /// Bytes that are no UTF-8 stand for themselves, above all characters.
 const BYTE_BASE: u32 = 0x0011_0000;
 
-fn characters(bytes: &[u8]) -> Vec<u32> {
-    bytes
-        .utf8_chunks()
-        .flat_map(|chunk| {
-            let invalid = chunk.invalid().iter().map(|byte| BYTE_BASE + u32::from(*byte));
-            chunk.valid().chars().map(u32::from).chain(invalid)
-        })
-        .collect()
+fn characters(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.utf8_chunks().flat_map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|byte| BYTE_BASE + u32::from(*byte));
+        chunk.valid().chars().map(u32::from).chain(invalid)
+    })
 }
 
 fn push_character(bytes: &mut Vec<u8>, c: u32) {
