@@ -1,11 +1,55 @@
 //! From Dockerfile to LLB: what goes in and what comes out.
+//!
+//! [`lower`] reads the file (`plan`: stages, what each reads, which of them the target needs), says which
+//! images it must know, and lowers the needed stages one after the other (`work`), each instruction in a
+//! file of its own.
+
+mod arguments;
+mod base;
+mod check;
+mod config_text;
+mod contexts;
+mod copy;
+mod environment;
+mod expose;
+mod file_mode;
+mod health;
+mod lint;
+mod mount_spec;
+mod mounts;
+mod on_build;
+mod origin;
+mod places;
+mod plan;
+mod remote;
+mod report;
+mod result;
+mod run;
+mod script;
+mod settings;
+mod slash_path;
+mod sources;
+mod stage;
+mod state;
+mod step_name;
+mod stop_signal;
+mod work;
+mod workdir;
 
 use std::collections::BTreeMap;
 
 use cooperage_image::{Digest, ImageConfig, Platform, Reference};
+use cooperage_llb::definition::Builder;
 use cooperage_llb::pb;
 
+use self::contexts::Contexts;
+use self::places::Places;
+use self::plan::Plan;
+use self::report::{Report, Reported};
+use self::work::Shared;
+use crate::ast::Dockerfile;
 use crate::diagnostic::Diagnostic;
+use crate::parse::parse;
 
 /// The text of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,4 +176,55 @@ pub struct Build {
     pub config: ImageConfig,
     /// Platform of the result.
     pub platform: Platform,
+}
+
+/// Lowers a Dockerfile. The same arguments give the same bytes.
+///
+/// Without errors the answer is [`Outcome::Needs`] as long as a needed stage builds on, or copies from, an
+/// image that is not in [`Inputs::images`]: all that are known to be missing at once, sorted. A base's
+/// ONBUILD triggers can name further ones, so this may happen more than once.
+pub fn lower(source: &Source, inputs: &Inputs) -> Lowered {
+    let parsed = parse(&source.text);
+    let mut report = Report::new(parsed.diagnostics);
+    let outcome = attempt(source, &parsed.dockerfile, inputs, &mut report);
+    let diagnostics = check::apply(&parsed.dockerfile.directives, inputs, report);
+    let outcome = match outcome {
+        Ok(outcome) if !check::has_errors(&diagnostics) => outcome,
+        _ => Outcome::Failed,
+    };
+    Lowered { outcome, diagnostics }
+}
+
+fn attempt(
+    source: &Source,
+    dockerfile: &Dockerfile,
+    inputs: &Inputs,
+    report: &mut Report,
+) -> Result<Outcome, Reported> {
+    if report.has_errors() {
+        return Err(Reported);
+    }
+    let mut plan = Plan::read(dockerfile, inputs, report)?;
+    plan.fire_triggers(report)?;
+    let needs = plan.needs();
+    if !needs.is_empty() {
+        return Ok(Outcome::Needs(needs));
+    }
+    let mut graph = Builder::new();
+    let source_index = graph.source_file(&source.name, "Dockerfile", &source.text);
+    let mut shared = Shared {
+        graph,
+        contexts: Contexts::default(),
+        places: Places::of(&source.text),
+        source_index,
+        finished: vec![None; plan.stages.len()],
+        report,
+    };
+    for index in plan.reachable() {
+        work::stage(&plan, &plan.stages[index], &mut shared);
+    }
+    if shared.report.has_errors() {
+        return Err(Reported);
+    }
+    Ok(Outcome::Ready(Box::new(result::of(&plan, shared))))
 }

@@ -7,6 +7,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reported;
 
+/// Most errors, and most warnings, that are kept: more are of no use to a reader.
+const MAX_OF_A_KIND: usize = 200;
+
 /// The diagnostics so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -76,6 +79,9 @@ impl Report {
         label: String,
         help: Option<String>,
     ) {
+        if self.diagnostics.iter().filter(|kept| kept.severity == severity).count() >= MAX_OF_A_KIND {
+            return;
+        }
         let diagnostic = match &self.trigger {
             None => Diagnostic { severity, rule, message, span, label, help },
             Some(trigger) => {
@@ -89,8 +95,9 @@ impl Report {
 
     /// All of them, sorted by position, each once.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        self.diagnostics
-            .sort_by(|a, b| (a.span, a.severity, a.rule, &a.message).cmp(&(b.span, b.severity, b.rule, &b.message)));
+        self.diagnostics.sort_by(|a, b| {
+            (a.span, a.severity, a.rule, &a.message).cmp(&(b.span, b.severity, b.rule, &b.message))
+        });
         self.diagnostics.dedup();
         self.diagnostics
     }

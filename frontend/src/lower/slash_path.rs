@@ -91,9 +91,14 @@ mod tests {
 
     #[test]
     fn cleaned_as_go_does() {
-        for (path, expected) in
-            [("", "."), ("a/..", "."), ("../a", "../a"), ("a//b/", "a/b"), ("/../a", "/a"), ("../..", "../..")]
-        {
+        for (path, expected) in [
+            ("", "."),
+            ("a/..", "."),
+            ("../a", "../a"),
+            ("a//b/", "a/b"),
+            ("/../a", "/a"),
+            ("../..", "../.."),
+        ] {
             assert_eq!(clean(path), expected, "{path}");
         }
     }

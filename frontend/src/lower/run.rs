@@ -1,0 +1,113 @@
+//! RUN (dockerfile reference, section 6).
+
+use cooperage_llb::definition::{Exec, Metadata, Mount, MountKind};
+use cooperage_llb::pb;
+
+use super::report::Reported;
+use super::script::{self, Script};
+use super::stage::Step;
+use super::work::Work;
+use super::{Network, arguments, step_name};
+use crate::ast::{Command, Flag, Run};
+use crate::diagnostic::did_you_mean;
+
+impl Work<'_, '_> {
+    pub(super) fn run(&mut self, step: &Step<'_>, run: &Run) -> Result<(), Reported> {
+        for flag in run.flags.iter().filter(|flag| flag.name == "device") {
+            let message = "RUN --device is not supported yet";
+            return Err(self.shared.report.error(flag.span, message, "not supported yet"));
+        }
+        self.use_own_tree();
+        let mut exec = self.environment_of_run(run)?;
+        let script = script::of(run, self.state.config.os == "windows");
+        if let Some(file) = &script.file {
+            let metadata = Metadata::named("[internal] preparing inline document");
+            let tree = self.shared.graph.file(script::tree(file), metadata);
+            exec.mounts.push(script::mount(tree));
+        }
+        exec.args = self.args(&script);
+        if exec.args.is_empty() {
+            let message = "RUN requires a command";
+            return Err(self.shared.report.error(step.instruction.span, message, "the array is empty"));
+        }
+        self.mounts(step, run, &mut exec)?;
+
+        let masked: Vec<String> = exec.secrets.iter().filter_map(|secret| secret.env.clone()).collect();
+        let shown = step_name::instruction(&step.instruction.original, &self.state.environment, &masked);
+        let summary = script.summary.map(|line| format!(" ({line})")).unwrap_or_default();
+        let name = format!("{}{shown}{summary}", self.numbers.next(step.trigger.is_some()));
+        let metadata = Metadata {
+            command: Some(step.instruction.original.clone()),
+            ignore_cache: self.plan.inputs.no_cache,
+            ..self.metadata(step, name)
+        };
+        let created_by = format!("RUN {}{} # buildkit", self.state.args_in_history(), exec.args.join(" "));
+        self.state.tree = self.shared.graph.exec(exec, metadata).root();
+        self.state.record(created_by, true);
+        Ok(())
+    }
+
+    fn args(&self, script: &Script) -> Vec<String> {
+        match &script.command {
+            Command::Exec(words) => words.clone(),
+            Command::Shell(line) => self.state.in_shell(&line.value),
+        }
+    }
+
+    /// All of the op but its command and its further mounts.
+    fn environment_of_run(&mut self, run: &Run) -> Result<Exec, Reported> {
+        let inputs = self.plan.inputs;
+        let mut exec = Exec::new(self.state.cwd());
+        exec.env = self.state.environment.to_list();
+        exec.user.clone_from(&self.state.config.config.user);
+        exec.proxy = arguments::proxies(&inputs.build_args);
+        exec.extra_hosts.clone_from(&inputs.extra_hosts);
+        exec.hostname = inputs.build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().unwrap_or_default();
+        exec.platform = Some(self.state.platform.clone());
+        exec.mounts = vec![Mount::root(self.state.tree)];
+        exec.network = match inputs.network {
+            Network::Default => pb::NetMode::Unset,
+            Network::Host => pb::NetMode::Host,
+            Network::None => pb::NetMode::None,
+        };
+        for flag in &run.flags {
+            match flag.name.as_str() {
+                "network" => {
+                    let modes = [
+                        ("default", None),
+                        ("none", Some(pb::NetMode::None)),
+                        ("host", Some(pb::NetMode::Host)),
+                    ];
+                    if let Some(mode) = self.one_of(flag, "network mode", &modes)? {
+                        exec.network = mode;
+                    }
+                }
+                "security" => {
+                    let modes =
+                        [("sandbox", pb::SecurityMode::Sandbox), ("insecure", pb::SecurityMode::Insecure)];
+                    exec.security = self.one_of(flag, "security", &modes)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(exec)
+    }
+
+    fn one_of<T: Copy>(&mut self, flag: &Flag, what: &str, known: &[(&str, T)]) -> Result<T, Reported> {
+        let value = flag.value.as_deref().unwrap_or_default();
+        if let Some((_, found)) = known.iter().find(|(name, _)| *name == value) {
+            return Ok(*found);
+        }
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let label = format!("expected {}", names.join(" or "));
+        let help = did_you_mean(value, names).map(|name| format!("did you mean {name}?"));
+        let message = format!("unsupported {what} {value:?}");
+        Err(self.shared.report.error_with_help(flag.span, message, label, help))
+    }
+}
+
+/// A bind mount that is only read.
+pub(super) fn readonly(dest: &str, input: cooperage_llb::definition::Edge, selector: &str) -> Mount {
+    let kind = MountKind::Bind { input: Some(input), selector: selector.to_owned(), discard: false };
+    Mount { dest: dest.to_owned(), readonly: true, kind }
+}
