@@ -31,7 +31,10 @@ pub struct Op {
 }
 
 pub mod op {
-    #[expect(clippy::large_enum_variant, reason = "graphs are small, and most ops of a build are the large one")]
+    #[expect(
+        clippy::large_enum_variant,
+        reason = "graphs are small, and most ops of a build are the large one"
+    )]
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Op {
         #[prost(message, tag = "2")]

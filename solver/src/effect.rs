@@ -30,7 +30,9 @@ pub enum Effect {
         inputs: Vec<Digesting>,
     },
     /// Look for an earlier run of the same exec op whose inputs had other identities and the same contents
-    /// (early cut-off across a RUN). Answer: [`Matched`](crate::Event::Matched).
+    /// (early cut-off across a RUN): a candidate from which the first key differs in inputs alone
+    /// ([`Key::differing_inputs`]), each with the contents that ours has. Answer:
+    /// [`Matched`](crate::Event::Matched).
     MatchContent {
         /// Who asks.
         vertex: VertexId,
@@ -38,6 +40,8 @@ pub enum Effect {
         op: Digest,
         /// All inputs, by input index.
         inputs: Vec<Input>,
+        /// The keys that missed.
+        keys: Keys,
     },
     /// Do a step. Answer: [`Ran`](crate::Event::Ran) or [`Adopted`](crate::Event::Adopted).
     Run {

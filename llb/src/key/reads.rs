@@ -1,6 +1,6 @@
 //! What an op reads of each of its inputs (buildkit: solver/llbsolver/ops/exec.go and file.go, `CacheMap`).
 
-use cooperage_image::digest::Hasher;
+use cooperage_image::digest::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::owner;
@@ -153,21 +153,19 @@ impl CopyRead {
 }
 
 impl Slot {
-    /// The selector: which part of the input is meant. What else a read says is in the op's digest.
-    pub(super) fn enter(&self, hasher: &mut Hasher) {
-        match self {
-            Self::Whole => hasher.field(b"whole"),
-            Self::Paths(reads) => {
-                for read in reads {
-                    let (kind, path) = match read {
-                        Read::Copy(copy) => (&b"copy"[..], &copy.src),
-                        Read::Subtree(path) => (&b"subtree"[..], path),
-                        Read::File(path) => (&b"file"[..], path),
-                    };
-                    hasher.field(kind);
-                    hasher.field(path.as_bytes());
-                }
-            }
+    /// A digest of which parts of the input are meant; what else a read says is in the op's digest.
+    pub(super) fn selector(&self) -> Option<Digest> {
+        let Self::Paths(reads) = self else { return None };
+        let mut hasher = Hasher::new();
+        for read in reads {
+            let (kind, path) = match read {
+                Read::Copy(copy) => (&b"copy"[..], &copy.src),
+                Read::Subtree(path) => (&b"subtree"[..], path),
+                Read::File(path) => (&b"file"[..], path),
+            };
+            hasher.field(kind);
+            hasher.field(path.as_bytes());
         }
+        Some(hasher.finish())
     }
 }

@@ -29,8 +29,8 @@ impl Turn<'_> {
 
     pub(super) fn ask_match(&mut self, vertex: VertexId, keys: Keys) {
         let (op, inputs) = (self.state.spec(vertex).op, self.state.inputs(vertex));
-        self.state.set(vertex, Progress::Matching { keys });
-        self.effects.push(Effect::MatchContent { vertex, op, inputs });
+        self.state.set(vertex, Progress::Matching { keys: keys.clone() });
+        self.effects.push(Effect::MatchContent { vertex, op, inputs, keys });
     }
 
     pub(super) fn ask_run(&mut self, vertex: VertexId, keys: Keys) {
