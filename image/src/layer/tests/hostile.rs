@@ -179,6 +179,47 @@ fn with_checksum(mut block: [u8; 512]) -> [u8; 512] {
     block
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// Archives with fields overwritten, their checksums made right again: none panics, none leaves the root,
+    /// and what unpacks can be written and read again.
+    #[test]
+    fn mutated(
+        changes in proptest::collection::vec((0_usize..12, 0_usize..512, proptest::prelude::any::<u8>()), 1..6),
+        cut in proptest::option::of(0_usize..6000),
+    ) {
+        let long = "long/".repeat(30);
+        let mut bytes = archive(&[
+            ("d/", kind::DIRECTORY, "", b""),
+            ("d/s", kind::SYMLINK, "../d", b""),
+            ("d/s/f", kind::FILE, "", &[b'x'; 600]),
+            ("h", kind::HARD_LINK, "d/f", b""),
+            (&long, kind::FILE, "", b"y"),
+            (".wh.d", kind::FILE, "", b""),
+        ]);
+        for (block, offset, byte) in changes {
+            let Some(block) = bytes.chunks_exact_mut(512).nth(block) else { continue };
+            block[offset] = byte;
+            let fixed = with_checksum(block.try_into().unwrap());
+            block.copy_from_slice(&fixed);
+        }
+        bytes.truncate(cut.unwrap_or(usize::MAX));
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("root");
+        std::fs::create_dir(&dir).unwrap();
+        let result = unpack_bytes(&bytes, &dir);
+        proptest::prop_assert_eq!(names(temp.path()), ["root"]);
+        if let Ok(unpacked) = result {
+            let mut out = Vec::new();
+            crate::layer::write_layer(&unpacked.changes, crate::media_type::Compression::Zstd, None, None, &Below(&dir), &mut out).unwrap();
+            let again = tempfile::tempdir().unwrap();
+            let second = unpack_bytes(&out, again.path()).unwrap();
+            proptest::prop_assert_eq!(text(&second.changes, &Below(again.path())), text(&unpacked.changes, &Below(&dir)));
+        }
+    }
+}
+
 /// What GNU tar and Python write, in every dialect, reads as what was packed.
 #[test]
 fn other_writers() {
