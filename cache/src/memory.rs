@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use cooperage_image::tree::LayerId;
+use cooperage_image::tree::{LayerId, Timestamp};
 use cooperage_image::{Descriptor, Digest, Reference};
 use cooperage_llb::key::Key;
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
@@ -76,6 +76,7 @@ struct Layer {
     directory: Option<PathBuf>,
     step: String,
     used: i64,
+    created: Timestamp,
 }
 
 struct Record {

@@ -34,10 +34,15 @@ fn run_suite(tier: Tier) {
     };
     let only = std::env::var("COOPER_TIER_CASE").ok();
     let (mut ran, mut failed) = (0, vec![]);
-    for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o))) {
+    for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
+    {
         let begin = std::time::Instant::now();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case(&*runner)));
-        println!("tier {tier}: {name}: {} in {:?}", if result.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
+        println!(
+            "tier {tier}: {name}: {} in {:?}",
+            if result.is_ok() { "ok" } else { "FAILED" },
+            begin.elapsed()
+        );
         if result.is_err() {
             failed.push(name);
         }

@@ -61,7 +61,7 @@ impl LayerStore for DiskStore {
             Ok(found) => {
                 let (secs, nanos) = (found.mtime(), found.mtime_nsec() as u32);
                 Ok(Some(cooperage_image::tree::Timestamp { secs, nanos }))
-            },
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("look at", &path)(error)),
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cooperage_image::tree::{Changes, LayerId};
+use cooperage_image::tree::{Changes, LayerId, Timestamp};
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
 use cooperage_llb::ports::{LayerStore, StoreError, Workspace};
 
@@ -29,6 +29,7 @@ impl LayerStore for MemoryStore {
             directory: None,
             step: String::new(),
             used: 0,
+            created: now(),
         });
         self.hold(&mut state, layer(id));
         Ok(())
@@ -42,6 +43,10 @@ impl LayerStore for MemoryStore {
         })?;
         self.hold(&mut state, layer(id));
         Ok(Some(Arc::new(changes)))
+    }
+
+    fn created(&self, id: &LayerId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state().layers.get(id).map(|layer| layer.created))
     }
 
     fn put_directory(
@@ -112,4 +117,9 @@ pub(super) fn layer(id: &LayerId) -> ObjectId {
 
 pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     move |source| StoreError::Io { action, path: path.to_owned(), source }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp { secs: since.as_secs() as i64, nanos: since.subsec_nanos() }
 }

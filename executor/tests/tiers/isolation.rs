@@ -37,11 +37,18 @@ fn masked(runner: &dyn StepRunner) {
 }
 
 fn refused(runner: &dyn StepRunner) {
-    for script in ["mount -t tmpfs x /tmp", "unshare -U true", "unshare -m true", "umount /proc", "mount -o remount,rw /sys"] {
+    for script in [
+        "mount -t tmpfs x /tmp",
+        "unshare -U true",
+        "unshare -m true",
+        "umount /proc",
+        "mount -o remount,rw /sys",
+    ] {
         let ran = run(runner, &Bench::new().step(script));
         assert_eq!(ran.outcome, StepOutcome::Exited(1), "{script}: {}", ran.err);
     }
-    let status = sh(runner, &Bench::new(), "grep -E 'Seccomp:|NoNewPrivs|CapBnd|CapAmb|CapInh' /proc/self/status").out;
+    let status =
+        sh(runner, &Bench::new(), "grep -E 'Seccomp:|NoNewPrivs|CapBnd|CapAmb|CapInh' /proc/self/status").out;
     let expected = "CapInh:\t0000000000000000\nCapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t2\n";
     assert_eq!(status, expected);
 }
@@ -53,7 +60,12 @@ fn insecure(runner: &dyn StepRunner) {
     step.args[2] = "mount -t tmpfs x /tmp && grep Seccomp: /proc/self/status && touch /tmp/x".into();
     step.insecure = true;
     let ran = run(runner, &step);
-    assert_eq!((ran.outcome.clone(), ran.out.as_str()), (StepOutcome::Exited(0), "Seccomp:\t0\n"), "{}", ran.err);
+    assert_eq!(
+        (ran.outcome.clone(), ran.out.as_str()),
+        (StepOutcome::Exited(0), "Seccomp:\t0\n"),
+        "{}",
+        ran.err
+    );
     assert_eq!(ran.listing(), "");
 }
 
@@ -85,7 +97,8 @@ fn devices(runner: &dyn StepRunner) {
         ls /dev/pts/ptmx; readlink /dev/fd; stat -c %a /dev/shm; echo x > /dev/shm/x; \
         echo $(ls /dev)";
     let names = "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero";
-    let expected = format!("3\n3\n/dev/pts/ptmx\n/proc/self/fd\n1777\n{}\n", names.trim_start_matches("core "));
+    let expected =
+        format!("3\n3\n/dev/pts/ptmx\n/proc/self/fd\n1777\n{}\n", names.trim_start_matches("core "));
     assert_eq!(sh(runner, &Bench::new(), script).out, expected);
 }
 
