@@ -1,1 +1,23 @@
-fn main() {}
+//! `cooper`, the command: arguments in, one call of the library, an exit code out.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod command;
+mod exit;
+mod interrupt;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
+    let interrupt = interrupt::Interrupt::listen();
+    exit::code(command::run(args, &interrupt), &interrupt)
+}

@@ -222,7 +222,7 @@ impl<'a> File<'a> {
         let (heredocs, end) = self.heredocs(&head, line)?;
         span.end = end.unwrap_or(span.end);
         self.check_place(head.keyword)?;
-        let mut context = Context { escape: self.escape, report: &mut self.report };
+        let mut context = Context { escape: self.escape, end: span.end, report: &mut self.report };
         let kind = instruction::parse(&head, heredocs, &mut context)?;
         let original = line.trim().text().to_owned();
         Ok(Instruction { span, keyword: head.keyword.spanned(), original, doc_comments, kind })

@@ -6,11 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+pub mod layer;
+pub mod layout;
 pub mod manifest;
 pub mod media_type;
+pub mod pattern;
 pub mod platform;
 pub mod reference;
 pub mod tree;

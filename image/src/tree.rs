@@ -17,10 +17,19 @@ use serde::{Deserialize, Serialize};
 use crate::Digest;
 
 mod changes;
+pub mod digest;
+pub mod edit;
+mod filter;
 mod name;
+pub mod owner;
+mod path;
+#[cfg(test)]
+mod text;
+pub mod walk;
 
-pub use changes::{Change, ChangeDir, Changes};
+pub use changes::{Change, ChangeDir, ChangeEntry, ChangeRef, Changes, Entries, Undecided};
 pub use name::{Name, NameError};
+pub use path::{FollowLast, PathError, Resolved};
 
 /// An immutable file tree. Cloning is one reference count.
 #[derive(Debug, Clone)]

@@ -18,6 +18,18 @@ pub struct Definition {
     pub source: Option<Source>,
 }
 
+impl Definition {
+    /// The encoded definition, as BuildKit's clients write it to a file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        prost::Message::encode_to_vec(self)
+    }
+
+    /// Decodes one; says what is wrong with bytes that are none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+        prost::Message::decode(bytes)
+    }
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Op {
     #[prost(message, repeated, tag = "1")]
@@ -31,6 +43,10 @@ pub struct Op {
 }
 
 pub mod op {
+    #[expect(
+        clippy::large_enum_variant,
+        reason = "graphs are small, and most ops of a build are the large one"
+    )]
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Op {
         #[prost(message, tag = "2")]

@@ -3,6 +3,7 @@
 //! Blocking ports are called on blocking threads; [`registry`] is asynchronous, since transfers wait.
 
 pub mod blob_store;
+pub mod cache_mounts;
 pub mod cancel;
 pub mod image_names;
 pub mod layer_store;
@@ -13,6 +14,7 @@ pub mod step_runner;
 pub mod upkeep;
 
 pub use blob_store::{BlobReader, BlobStore, BlobWriter};
+pub use cache_mounts::{CacheMount, CacheMounts, Sharing};
 pub use cancel::CancelToken;
 pub use image_names::ImageNames;
 pub use layer_store::{LayerStore, Workspace};

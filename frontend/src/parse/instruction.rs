@@ -85,6 +85,8 @@ impl Keyword {
 /// What the instructions of a file have in common.
 pub(super) struct Context<'a> {
     pub(super) escape: char,
+    /// Where the instruction ends in the file, the terminator of its last heredoc included.
+    pub(super) end: usize,
     pub(super) report: &'a mut Report,
 }
 
@@ -138,7 +140,11 @@ pub(super) fn parse(head: &Head<'_>, heredocs: Vec<Heredoc>, context: &mut Conte
 }
 
 fn unknown(keyword: Slice<'_>, report: &mut Report) -> Reported {
-    let help = Keyword::guess(keyword.text()).map(|meant| format!("did you mean {}?", meant.name()));
+    let odd_blank = keyword.text().chars().find(|c| c.is_whitespace());
+    let help = match odd_blank {
+        Some(blank) => Some(format!("U+{:04X} does not separate words: put a plain space", u32::from(blank))),
+        None => Keyword::guess(keyword.text()).map(|meant| format!("did you mean {}?", meant.name())),
+    };
     let message = format!("unknown instruction: {}", keyword.text());
     report.error_with_help(message, keyword.span(), "not an instruction", help)
 }

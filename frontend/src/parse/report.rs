@@ -3,8 +3,11 @@
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, Severity};
 
-/// Most diagnostics of one file; what comes after is of no use to a reader, and must not fill the memory.
+/// Most errors of one file, after which it is not read on, and most warnings, after which no more are kept:
+/// what comes after is of no use to a reader, and must not fill the memory.
 const MAX_DIAGNOSTICS: usize = 200;
+/// Longest message; the words that it repeats may be longer.
+const MAX_MESSAGE_CHARS: usize = 400;
 /// Most words, comments and instructions of one file together. At some 300 bytes for an instruction, this
 /// is what keeps hostile input within memory; the largest real files have a few thousand.
 const MAX_NODES: usize = 500_000;
@@ -13,7 +16,10 @@ const MAX_NODES: usize = 500_000;
 #[derive(Debug)]
 pub(super) struct Report {
     diagnostics: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
     nodes_left: usize,
+    is_overgrown: bool,
 }
 
 /// The instruction is wrong and what is wrong has been reported.
@@ -25,7 +31,7 @@ pub(super) type Parse<T> = Result<T, Reported>;
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { diagnostics: Vec::new(), nodes_left: MAX_NODES }
+        Self { diagnostics: Vec::new(), errors: 0, warnings: 0, nodes_left: MAX_NODES, is_overgrown: false }
     }
 
     /// An error of the language.
@@ -54,27 +60,30 @@ impl Report {
         &mut self,
         severity: Severity,
         rule: Option<&'static str>,
-        message: String,
+        mut message: String,
         span: Span,
         label: &str,
         help: Option<String>,
     ) -> Reported {
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
-            self.diagnostics.push(Diagnostic {
-                severity,
-                rule,
-                message,
-                span,
-                label: label.to_owned(),
-                help,
-            });
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
+            message.truncate(end);
+            message.push_str("...");
+        }
+        let kept = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *kept < MAX_DIAGNOSTICS {
+            *kept += 1;
+            let label = label.to_owned();
+            self.diagnostics.push(Diagnostic { severity, rule, message, span, label, help });
         }
         Reported
     }
 
-    /// Whether enough has been found to stop.
+    /// Whether to stop reading; there is an error then.
     pub(super) fn is_full(&self) -> bool {
-        self.diagnostics.len() >= MAX_DIAGNOSTICS || self.nodes_left == 0
+        self.errors >= MAX_DIAGNOSTICS || self.is_overgrown
     }
 
     /// How many nodes the tree may still get.
@@ -84,8 +93,8 @@ impl Report {
 
     /// The tree grows by `nodes`; wrong when that is too much.
     pub(super) fn grow(&mut self, nodes: usize, span: Span) -> Parse<()> {
-        if nodes > self.nodes_left || self.nodes_left == 0 {
-            self.nodes_left = 0;
+        if nodes > self.nodes_left {
+            self.is_overgrown = true;
             let message = format!("dockerfile has more than {MAX_NODES} instructions and words");
             return Err(self.error(message, span, "this is where it becomes too much"));
         }

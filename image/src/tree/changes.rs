@@ -4,10 +4,19 @@
 //! entry belongs to the layer when its type, mode, owner, size, mtime, xattrs, link target or link
 //! group differs from the parent's, or its contents do; with the directories above it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{File, Meta, Name, Special, Symlink};
+
+mod apply;
+mod between;
+mod entries;
+#[cfg(test)]
+mod tests;
+
+pub use between::Undecided;
+pub use entries::{ChangeEntry, ChangeRef, Entries};
 
 /// A layer's change set (image-spec layer.md, "Representing Changes").
 #[derive(Debug, Clone)]
@@ -43,4 +52,42 @@ pub enum Change {
     Special(Arc<Special>),
     /// Removed from the layers below.
     Whiteout,
+}
+
+impl Changes {
+    /// No change at all.
+    pub fn none(root: Meta) -> Self {
+        let root = ChangeDir { meta: root, opaque: false, entries: BTreeMap::new() };
+        Self { root, root_changed: false }
+    }
+
+    /// Whether the layer would be empty.
+    pub fn is_empty(&self) -> bool {
+        !self.root_changed && !self.root.opaque && self.root.entries.is_empty()
+    }
+
+    /// How many entries the layer's tar has.
+    pub fn count(&self) -> usize {
+        self.entries().count()
+    }
+
+    /// Bytes of the files' contents; an inode with several names counts once.
+    pub fn size_bytes(&self) -> u64 {
+        let mut seen = HashSet::new();
+        self.entries()
+            .filter_map(|entry| match entry.what {
+                ChangeRef::File(file) => Some(file),
+                _ => None,
+            })
+            .filter(|file| file.link.is_none_or(|link| seen.insert(link)))
+            .map(|file| file.size_bytes)
+            .sum()
+    }
+
+    /// The entries in the order of the layer's tar: parents first; in a directory first
+    /// [`ChangeRef::Opaque`], then whiteouts, then the rest, each in the bytewise order of the names
+    /// (image-spec layer.md: whiteouts should precede siblings).
+    pub fn entries(&self) -> Entries<'_> {
+        Entries::new(self)
+    }
 }

@@ -30,6 +30,9 @@ pub trait LayerStore: Send + Sync {
     /// the layer itself are [`Content::Layer`](cooperage_image::tree::Content::Layer).
     fn changes(&self, id: &LayerId) -> Result<Option<Arc<Changes>>, StoreError>;
 
+    /// When the layer was put; `None` if it never was. What images show as its time of creation.
+    fn created(&self, id: &LayerId) -> Result<Option<Timestamp>, StoreError>;
+
     /// Makes `workspace`'s directory `sub` the directory of `id` (by rename). If another process was
     /// first, its directory stays and ours is removed.
     fn put_directory(

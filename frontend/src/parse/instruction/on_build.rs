@@ -1,7 +1,7 @@
 //! ONBUILD (dockerfile reference, section 5).
 
 use super::{Context, Keyword};
-use crate::ast::{Heredoc, Instruction, OnBuild};
+use crate::ast::{Heredoc, Instruction, OnBuild, Span};
 use crate::parse::head::Head;
 use crate::parse::joined::Slice;
 use crate::parse::report::{Parse, Report};
@@ -13,10 +13,7 @@ pub(super) fn on_build(head: &Head<'_>, heredocs: Vec<Heredoc>, context: &mut Co
     let trigger = Head::read(head.rest, context.escape, context.report)?;
     check_trigger(trigger.keyword, context.report)?;
     let text = text(head.tail, &heredocs);
-    let mut span = head.rest.span();
-    if let Some(last) = heredocs.last() {
-        span.end = last.body_span.end;
-    }
+    let span = Span { end: context.end, ..head.rest.span() };
     let instruction = Instruction {
         span,
         keyword: trigger.keyword.spanned(),

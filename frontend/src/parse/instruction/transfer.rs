@@ -1,7 +1,10 @@
 //! COPY and ADD, and the two forms in which they and VOLUME have their arguments.
 
+use std::collections::BTreeMap;
+
 use super::{Context, command};
 use crate::ast::{Heredoc, Source, Span, Spanned, Transfer};
+use crate::parse::MAX_FILE_BYTES;
 use crate::parse::flags::{self, Known};
 use crate::parse::head::Head;
 use crate::parse::heredoc::Opening;
@@ -65,12 +68,31 @@ pub(super) fn transfer(
         return Err(context.report.error(message, dest.span, "expected a path"));
     }
     openings.resize_with(values.len(), || None);
+    check_bodies(&openings, &heredocs, head, context)?;
     let source = |(opening, value): (Option<Opening>, _)| match opening {
         Some(opening) => Source::Heredoc(with_body(opening, &heredocs)),
         None => Source::Path(value),
     };
     let sources = openings.into_iter().zip(values).map(source).collect();
     Ok(Transfer { flags: flags?, sources, dest })
+}
+
+/// A body that many words name is there as many times; that may not become more than a file may hold.
+fn check_bodies(
+    openings: &[Option<Opening>],
+    heredocs: &[Heredoc],
+    head: &Head<'_>,
+    context: &mut Context<'_>,
+) -> Parse<()> {
+    let lengths: BTreeMap<&str, usize> =
+        heredocs.iter().map(|heredoc| (heredoc.name.as_str(), heredoc.body.len())).collect();
+    let length = |opening: &Opening| lengths.get(opening.name()).copied().unwrap_or(0);
+    let total: usize = openings.iter().flatten().map(length).sum();
+    if total > MAX_FILE_BYTES {
+        let message = "heredocs of one name are too long together";
+        return Err(context.report.error(message, head.rest.span(), "each has the last one's body"));
+    }
+    Ok(())
 }
 
 /// Of several heredocs of one name, the last one's body is used for all (trap 66).

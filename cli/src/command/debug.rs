@@ -1,0 +1,59 @@
+//! `cooper debug`.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use cooperage::Engine;
+use cooperage::llb::graph::Graph;
+use cooperage::llb::pb::Definition;
+
+use super::{build, print, request};
+use crate::args::{Build, LlbFormat};
+use crate::interrupt::Interrupt;
+use crate::table;
+
+pub(super) fn dump_llb(engine: &Engine, args: &Build, format: LlbFormat) -> Result<()> {
+    let display = build::display(args)?;
+    let definition = engine.definition(&request::request(args)?, &|event| display.show(event));
+    display.finish();
+    let definition = definition?;
+    let graph = || Graph::from_definition(&definition).context("the frontend made an invalid definition");
+    match format {
+        LlbFormat::Json => print(&format!("{:#}\n", graph()?.to_json())),
+        LlbFormat::Dot => print(&graph()?.to_dot()),
+        LlbFormat::Pb => {
+            std::io::stdout().lock().write_all(&definition.to_bytes())?;
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Interrupt) -> Result<()> {
+    let mut bytes = Vec::new();
+    match path.as_os_str() == "-" {
+        true => std::io::stdin().read_to_end(&mut bytes).context("reading standard input")?,
+        false => std::fs::File::open(path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .with_context(|| format!("reading {}", path.display()))?,
+    };
+    let definition = Definition::from_bytes(&bytes)
+        .with_context(|| format!("{} is not an LLB definition", path.display()))?;
+    let request = request::request(args)?;
+    let display = build::display(args)?;
+    let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.token());
+    display.finish();
+    build::report(&result?, args, display.is_quiet())
+}
+
+pub(super) fn tiers() -> Result<()> {
+    let mut rows = vec![["TIER", "WORKS", "WHY"].map(str::to_owned).to_vec()];
+    for report in cooperage::probe_tiers() {
+        let (works, why) = match &report.missing {
+            None => ("yes", String::new()),
+            Some(problem) => ("no", problem.clone()),
+        };
+        rows.push(vec![report.tier.to_string(), works.to_owned(), why]);
+    }
+    print(&table::columns(&rows))
+}

@@ -1,0 +1,139 @@
+//! From arguments to a [`BuildRequest`].
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use cooperage::image::Platform;
+use cooperage::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, Output};
+
+use crate::args::{Build, Network};
+
+/// The request of `cooper build`.
+pub(super) fn request(args: &Build) -> Result<BuildRequest> {
+    let stdin_context = args.context.as_os_str() == "-";
+    let stdin_file = args.file.as_deref().is_some_and(|file| file.as_os_str() == "-");
+    if stdin_context && stdin_file {
+        bail!("standard input cannot be both the build context and the Dockerfile");
+    }
+    let mut request = BuildRequest::new(&args.context);
+    if stdin_context {
+        if args.file.is_some() {
+            bail!("with - as context the Dockerfile comes from standard input: leave -f out");
+        }
+        request.context = ContextSpec::Empty;
+        request.dockerfile = from_stdin()?;
+    } else if stdin_file {
+        request.dockerfile = from_stdin()?;
+    } else if let Some(file) = &args.file {
+        request.dockerfile = DockerfileSpec::Path(file.clone());
+    }
+    request.tags.clone_from(&args.tag);
+    for one in &args.build_arg {
+        match one.split_once('=') {
+            Some((name, value)) => drop(request.build_args.insert(name.to_owned(), value.to_owned())),
+            // Without a value it is the environment's; unset there, it stays unset.
+            None => {
+                if let Ok(value) = std::env::var(one) {
+                    request.build_args.insert(one.clone(), value);
+                }
+            }
+        }
+    }
+    for one in &args.build_context {
+        let (name, value) =
+            one.split_once('=').with_context(|| format!("--build-context {one}: expected NAME=VALUE"))?;
+        request.contexts.insert(name.to_owned(), value.to_owned());
+    }
+    for one in &args.label {
+        let (key, value) = one.split_once('=').unwrap_or((one, ""));
+        request.labels.insert(key.to_owned(), value.to_owned());
+    }
+    for one in &args.add_host {
+        let (name, address) =
+            one.split_once([':', '=']).with_context(|| format!("--add-host {one}: expected NAME:IP"))?;
+        request.extra_hosts.push((name.to_owned(), address.trim_matches(['[', ']']).to_owned()));
+    }
+    request.target.clone_from(&args.target);
+    request.platforms = platforms(args)?;
+    request.outputs = outputs(args)?;
+    request.no_cache = args.no_cache;
+    request.pull = args.pull;
+    request.network = match args.network {
+        Network::Default => NetworkSpec::Default,
+        Network::Host => NetworkSpec::Host,
+        Network::None => NetworkSpec::None,
+    };
+    request.source_date_epoch = epoch(&request)?;
+    Ok(request)
+}
+
+fn from_stdin() -> Result<DockerfileSpec> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).context("reading standard input")?;
+    if looks_like_archive(&bytes) {
+        bail!(
+            "standard input is an archive; a context from standard input is not supported yet: unpack it and give the directory"
+        );
+    }
+    let text = String::from_utf8(bytes).context("the Dockerfile on standard input is not UTF-8")?;
+    Ok(DockerfileSpec::Text { name: "Dockerfile".to_owned(), text })
+}
+
+fn looks_like_archive(bytes: &[u8]) -> bool {
+    let magic: [&[u8]; 4] = [b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"];
+    magic.iter().any(|magic| bytes.starts_with(magic)) || bytes.get(257..262) == Some(b"ustar")
+}
+
+fn platforms(args: &Build) -> Result<Vec<Platform>> {
+    if !args.platform.is_empty() {
+        return Ok(args.platform.clone());
+    }
+    match std::env::var("DOCKER_DEFAULT_PLATFORM") {
+        Ok(text) if !text.is_empty() => {
+            text.split(',').map(|one| one.parse().context("DOCKER_DEFAULT_PLATFORM")).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn outputs(args: &Build) -> Result<Vec<Output>> {
+    let mut outputs = args.output.iter().map(|spec| spec.parse()).collect::<Result<Vec<Output>, _>>()?;
+    if args.push {
+        let mut found = false;
+        for output in &mut outputs {
+            match output {
+                Output::Image(image) => {
+                    image.push = true;
+                    found = true;
+                }
+                _ => bail!("--push needs an image: it cannot go with another --output type"),
+            }
+        }
+        if !found {
+            outputs.push("type=registry".parse()?);
+        }
+    }
+    Ok(outputs)
+}
+
+/// `SOURCE_DATE_EPOCH`, as build argument or in the environment; empty is off.
+fn epoch(request: &BuildRequest) -> Result<Option<i64>> {
+    let name = "SOURCE_DATE_EPOCH";
+    let given = request.build_args.get(name).cloned().or_else(|| std::env::var(name).ok());
+    match given.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => match text.parse::<i64>() {
+            Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
+            _ => bail!("{name}={text}: expected seconds since 1970"),
+        },
+    }
+}
+
+/// Writes a small file whole: a reader sees the old one or the new one.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".cooper-{}", std::process::id()));
+    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|source| cooperage::Error::File { action: "write", path: path.to_owned(), source }.into())
+}

@@ -1,0 +1,314 @@
+//! A build, from a request to what it writes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cooperage_frontend::diagnostic::{self, Severity};
+use cooperage_frontend::lower::{self, Inputs, Lowered, NamedContext, Network, Outcome, Source};
+use cooperage_image::tree::Timestamp;
+use cooperage_image::{ImageConfig, Platform};
+use cooperage_llb::graph::Graph;
+use cooperage_llb::pb;
+use cooperage_llb::ports::CancelToken;
+use futures_util::future::try_join_all;
+
+use crate::base::Bases;
+use crate::context::{self, LocalInputs};
+use crate::event::{Event, EventSink};
+use crate::export::{Exporter, Solved};
+use crate::hashing::StatDigests;
+use crate::layers::Layers;
+use crate::ops::Workshop;
+use crate::output::{ImageOutput, Output};
+use crate::request::NetworkSpec;
+use crate::solve::{self, Solution};
+use crate::{BuildReport, BuildRequest, Engine, Error, export};
+
+mod tasks;
+
+pub(crate) use tasks::Tasks;
+
+/// How often the frontend may ask for more base images: each round resolves at least one new image, and
+/// a chain of ONBUILD triggers is no deeper than this.
+const MAX_ROUNDS: usize = 64;
+
+impl Engine {
+    /// Builds; blocks until everything is written. Events come from several threads.
+    pub fn build(&self, request: &BuildRequest, events: EventSink<'_>) -> Result<BuildReport, Error> {
+        self.build_until(request, events, &CancelToken::new())
+    }
+
+    /// Builds, until `cancel` is cancelled: running steps get TERM, then KILL; nothing half-done stays.
+    pub fn build_until(
+        &self,
+        request: &BuildRequest,
+        events: EventSink<'_>,
+        cancel: &CancelToken,
+    ) -> Result<BuildReport, Error> {
+        let inputs = context::read(request)?;
+        check_outputs(request)?;
+        self.runtime.block_on(Build::new(self, request, inputs, events, cancel).run())
+    }
+
+    /// The definition of a request for its first platform: what `cooper debug dump-llb` shows. Base images
+    /// are resolved, nothing is built.
+    pub fn definition(&self, request: &BuildRequest, events: EventSink<'_>) -> Result<pb::Definition, Error> {
+        let inputs = context::read(request)?;
+        let cancel = CancelToken::new();
+        let build = Build::new(self, request, inputs, events, &cancel);
+        let platform = build.platforms().remove(0);
+        self.runtime.block_on(async { build.lower(&platform).await.map(|lowered| lowered.definition) })
+    }
+
+    /// Solves a definition, whoever made it, for `platform`, and writes the outputs of `request`, whose
+    /// Dockerfile is not looked at; its contexts are what `local://` sources name.
+    pub fn solve(
+        &self,
+        definition: &pb::Definition,
+        request: &BuildRequest,
+        events: EventSink<'_>,
+        cancel: &CancelToken,
+    ) -> Result<BuildReport, Error> {
+        let inputs = context::read_directories(request)?;
+        check_outputs(request)?;
+        let build = Build::new(self, request, inputs, events, cancel);
+        self.runtime.block_on(build.run_definition(definition))
+    }
+}
+
+/// One build while it runs.
+struct Build<'a> {
+    engine: &'a Engine,
+    request: &'a BuildRequest,
+    source: Source,
+    ignore: Vec<String>,
+    contexts: BTreeMap<String, NamedContext>,
+    workshop: Arc<Workshop>,
+    layers: Arc<Layers>,
+    events: EventSink<'a>,
+    tasks: Tasks<'a>,
+    cancel: &'a CancelToken,
+    started: Instant,
+}
+
+impl<'a> Build<'a> {
+    fn new(
+        engine: &'a Engine,
+        request: &'a BuildRequest,
+        inputs: LocalInputs,
+        events: EventSink<'a>,
+        cancel: &'a CancelToken,
+    ) -> Self {
+        let ports = &engine.ports;
+        let layers = ports.layers();
+        let bases = Bases::new(
+            ports.blobs.clone(),
+            ports.names.clone(),
+            ports.registry.clone(),
+            layers.clone(),
+            request.pull,
+            inputs.layouts,
+        );
+        let workshop = Workshop {
+            ports: Arc::clone(ports),
+            layers: Arc::clone(&layers),
+            bases,
+            stats: StatDigests::new(ports.stats.clone()),
+            directories: inputs.directories,
+            platform: request.platforms.first().cloned().unwrap_or_else(Platform::host),
+            now: now(),
+        };
+        Self {
+            engine,
+            request,
+            source: inputs.source,
+            ignore: inputs.ignore,
+            contexts: inputs.contexts,
+            workshop: Arc::new(workshop),
+            layers,
+            events,
+            tasks: Tasks::new(events),
+            cancel,
+            started: Instant::now(),
+        }
+    }
+
+    fn platforms(&self) -> Vec<Platform> {
+        match self.request.platforms.as_slice() {
+            [] => vec![Platform::host()],
+            platforms => platforms.to_vec(),
+        }
+    }
+
+    async fn run(self) -> Result<BuildReport, Error> {
+        let mut solutions = Vec::new();
+        let mut solved = Vec::new();
+        let mut warnings = Vec::new();
+        for platform in self.platforms() {
+            let lowered = self.lower(&platform).await?;
+            let solution = self.solve(&lowered.definition).await?;
+            solved.push(Solved {
+                platform: lowered.platform,
+                chain: solution.chain.clone(),
+                config: lowered.config,
+            });
+            solutions.push(solution);
+            warnings.extend(lowered.warnings);
+        }
+        self.finish(&solved, solutions, warnings).await
+    }
+
+    async fn run_definition(self, definition: &pb::Definition) -> Result<BuildReport, Error> {
+        let solution = self.solve(definition).await?;
+        let platform = self.platforms().remove(0);
+        let config = ImageConfig {
+            os: platform.os.clone(),
+            architecture: platform.architecture.clone(),
+            ..Default::default()
+        };
+        let solved = Solved { platform, chain: solution.chain.clone(), config };
+        self.finish(&[solved], vec![solution], Vec::new()).await
+    }
+
+    async fn finish(
+        &self,
+        solved: &[Solved],
+        solutions: Vec<Solution>,
+        warnings: Vec<String>,
+    ) -> Result<BuildReport, Error> {
+        let exporter = Exporter {
+            ports: &self.engine.ports,
+            layers: Arc::clone(&self.layers),
+            epoch: self.request.source_date_epoch.map(|secs| Timestamp { secs, nanos: 0 }),
+            tags: &self.request.tags,
+            multi_platform: solved.len() > 1,
+            tasks: &self.tasks,
+        };
+        let default = [Output::Image(ImageOutput::default())];
+        let outputs = if self.request.outputs.is_empty() { &default[..] } else { &self.request.outputs };
+        let mut image = None;
+        for output in outputs {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let written = exporter.export(output, solved).await?;
+            image = image.or(written);
+        }
+        let results: Vec<_> =
+            solutions.iter().flat_map(|solution| solution.recorded.iter().cloned()).collect();
+        export::settle(&self.layers, &results).await?;
+        self.workshop.stats.save()?;
+        Ok(BuildReport {
+            image,
+            steps: solutions.into_iter().flat_map(|solution| solution.steps).collect(),
+            pulled_blobs: self.layers.pulled_blobs(),
+            warnings,
+            took: self.started.elapsed(),
+        })
+    }
+
+    async fn solve(&self, definition: &pb::Definition) -> Result<Solution, Error> {
+        let graph = Graph::from_definition(definition).map_err(|e| Error::Definition(e.to_string()))?;
+        solve::solve(&graph, &self.workshop, self.engine.max_parallel, self.events, self.cancel).await
+    }
+
+    /// Lowers the Dockerfile for one platform, fetching configs of base images until it needs no more.
+    async fn lower(&self, platform: &Platform) -> Result<LoweredBuild, Error> {
+        let mut inputs = self.inputs(platform);
+        for _ in 0..MAX_ROUNDS {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let Lowered { outcome, diagnostics } = lower::lower(&self.source, &inputs);
+            let render = |severity: Severity| -> Vec<String> {
+                let of = diagnostics.iter().filter(|one| one.severity == severity);
+                of.map(|one| {
+                    diagnostic::render(std::slice::from_ref(one), &self.source.name, &self.source.text)
+                })
+                .collect()
+            };
+            match outcome {
+                Outcome::Failed => {
+                    let rendered = diagnostic::render(&diagnostics, &self.source.name, &self.source.text);
+                    return Err(Error::Dockerfile { rendered });
+                }
+                Outcome::Needs(needs) => {
+                    let resolved = try_join_all(needs.iter().map(|need| async {
+                        let name = match &need.location {
+                            lower::ImageLocation::Registry(reference) => reference.familiar(),
+                            lower::ImageLocation::OciLayout(context) => format!("oci-layout {context}"),
+                        };
+                        self.tasks
+                            .run(&format!("load metadata for {name}"), self.workshop.bases.resolve(need))
+                            .await
+                    }));
+                    let resolved = resolved.await?;
+                    inputs.images.extend(needs.into_iter().zip(resolved));
+                }
+                Outcome::Ready(build) => {
+                    let warnings = render(Severity::Warning);
+                    for warning in &warnings {
+                        (self.events)(Event::Warning(warning.clone()));
+                    }
+                    return Ok(LoweredBuild {
+                        definition: build.definition,
+                        config: build.config,
+                        platform: build.platform,
+                        warnings,
+                    });
+                }
+            }
+        }
+        Err(Error::Internal("the frontend asked for base images without end".to_owned()))
+    }
+
+    fn inputs(&self, platform: &Platform) -> Inputs {
+        Inputs {
+            build_args: self.request.build_args.clone(),
+            target: self.request.target.clone(),
+            platform: platform.clone(),
+            platform_is_explicit: !self.request.platforms.is_empty(),
+            build_platform: Platform::host(),
+            labels: self.request.labels.clone(),
+            contexts: self.contexts.clone(),
+            ignore: self.ignore.clone(),
+            images: BTreeMap::new(),
+            network: match self.request.network {
+                NetworkSpec::Default => Network::Default,
+                NetworkSpec::Host => Network::Host,
+                NetworkSpec::None => Network::None,
+            },
+            extra_hosts: self.request.extra_hosts.clone(),
+            no_cache: self.request.no_cache,
+            epoch: self.request.source_date_epoch,
+        }
+    }
+}
+
+/// A Dockerfile, lowered for one platform.
+struct LoweredBuild {
+    definition: pb::Definition,
+    config: ImageConfig,
+    platform: Platform,
+    warnings: Vec<String>,
+}
+
+/// What can be refused before anything is built.
+fn check_outputs(request: &BuildRequest) -> Result<(), Error> {
+    for output in &request.outputs {
+        if let Output::Image(image) = output
+            && image.push
+            && image.names.is_empty()
+            && request.tags.is_empty()
+        {
+            return Err(Error::Usage("a name is needed to push: add -t REGISTRY/NAME:TAG".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp { secs: since.as_secs() as i64, nanos: since.subsec_nanos() }
+}

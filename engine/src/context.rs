@@ -1,0 +1,165 @@
+//! What a build reads of the machine before it starts: the Dockerfile and the ignore files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cooperage_frontend::lower::{NamedContext, Source};
+use cooperage_image::pattern;
+
+use crate::Error;
+use crate::request::{BuildRequest, ContextSpec, DockerfileSpec};
+
+/// Files larger than this are no Dockerfile.
+const DOCKERFILE_LIMIT_BYTES: u64 = 128 << 20;
+
+/// The inputs of a build that are files of the machine.
+pub(crate) struct LocalInputs {
+    /// The Dockerfile.
+    pub(crate) source: Source,
+    /// Patterns of the main context's ignore file.
+    pub(crate) ignore: Vec<String>,
+    /// Directories by the name they have in `local://NAME`.
+    pub(crate) directories: BTreeMap<String, PathBuf>,
+    /// Named contexts, for the frontend.
+    pub(crate) contexts: BTreeMap<String, NamedContext>,
+    /// OCI layouts by the name of their context: path, and what was written after it.
+    pub(crate) layouts: BTreeMap<String, String>,
+}
+
+/// Reads them for a build of a definition, which needs directories alone.
+pub(crate) fn read_directories(request: &BuildRequest) -> Result<LocalInputs, Error> {
+    let without = DockerfileSpec::Text { name: String::new(), text: String::new() };
+    read(&BuildRequest { dockerfile: without, ..request.clone() })
+}
+
+/// Reads them.
+pub(crate) fn read(request: &BuildRequest) -> Result<LocalInputs, Error> {
+    let root = match &request.context {
+        ContextSpec::Directory(path) => Some(directory(path, "the build context")?),
+        ContextSpec::Empty => None,
+    };
+    let (source, dockerfile_path) = dockerfile(&request.dockerfile, root.as_deref())?;
+    let mut inputs = LocalInputs {
+        source,
+        ignore: Vec::new(),
+        directories: BTreeMap::new(),
+        contexts: BTreeMap::new(),
+        layouts: BTreeMap::new(),
+    };
+    if let Some(root) = root {
+        inputs.ignore = ignore_patterns(&root, dockerfile_path.as_deref())?;
+        inputs.directories.insert("context".to_owned(), root);
+    }
+    for (name, value) in &request.contexts {
+        named_context(name, value, &mut inputs)?;
+    }
+    Ok(inputs)
+}
+
+fn directory(path: &Path, what: &str) -> Result<PathBuf, Error> {
+    let full = std::fs::canonicalize(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::Usage(format!("{what} {} does not exist", path.display())),
+        _ => Error::File { action: "open", path: path.to_owned(), source: e },
+    })?;
+    if !full.is_dir() {
+        return Err(Error::Usage(format!("{what} {} is not a directory", path.display())));
+    }
+    Ok(full)
+}
+
+/// The Dockerfile, and where it was read.
+fn dockerfile(spec: &DockerfileSpec, root: Option<&Path>) -> Result<(Source, Option<PathBuf>), Error> {
+    match spec {
+        DockerfileSpec::Text { name, text } => {
+            Ok((Source { name: name.clone(), text: text.clone().into_bytes() }, None))
+        }
+        DockerfileSpec::Path(path) => {
+            let text = read_dockerfile(path)?
+                .ok_or_else(|| Error::Usage(format!("the Dockerfile {} does not exist", path.display())))?;
+            Ok((Source { name: path.display().to_string(), text }, Some(path.clone())))
+        }
+        DockerfileSpec::Default => {
+            let root =
+                root.ok_or_else(|| Error::Usage("a build without a context needs a Dockerfile".to_owned()))?;
+            for name in ["Dockerfile", "dockerfile"] {
+                let path = root.join(name);
+                if let Some(text) = read_dockerfile(&path)? {
+                    return Ok((Source { name: name.to_owned(), text }, Some(path)));
+                }
+            }
+            Err(Error::Usage(format!(
+                "there is no Dockerfile in {}: write one, or name another with -f",
+                root.display()
+            )))
+        }
+    }
+}
+
+/// The bytes of a Dockerfile; `None` if it does not exist.
+fn read_dockerfile(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::File { action: "open", path: path.to_owned(), source: e }),
+    };
+    if metadata.is_dir() {
+        return Err(Error::Usage(format!("the Dockerfile {} is a directory", path.display())));
+    }
+    if metadata.len() > DOCKERFILE_LIMIT_BYTES {
+        return Err(Error::Usage(format!("the Dockerfile {} is larger than 128 MiB", path.display())));
+    }
+    std::fs::read(path).map(Some).map_err(Error::file("read", path))
+}
+
+/// `<Dockerfile>.dockerignore` beside the Dockerfile, instead of `.dockerignore` at the context's root
+/// (dockerfile.md, section 8).
+fn ignore_patterns(root: &Path, dockerfile: Option<&Path>) -> Result<Vec<String>, Error> {
+    let own = dockerfile.map(|path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".dockerignore");
+        PathBuf::from(name)
+    });
+    for path in own.into_iter().chain([root.join(".dockerignore")]) {
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                return pattern::parse_ignore_file(&bytes)
+                    .map_err(|e| Error::Usage(format!("{}: {e}", path.display())));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::File { action: "read", path, source: e }),
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn named_context(name: &str, value: &str, inputs: &mut LocalInputs) -> Result<(), Error> {
+    if matches!(name, "" | "scratch" | "context") {
+        return Err(Error::Usage(format!(
+            "--build-context {name}={value}: the name {name:?} cannot be overridden"
+        )));
+    }
+    let context = if let Some(reference) = value.strip_prefix("docker-image://") {
+        match reference {
+            "scratch" => NamedContext::Image(None),
+            reference => NamedContext::Image(Some(
+                reference
+                    .parse()
+                    .map_err(|e| Error::Usage(format!("--build-context {name}={value}: {e}")))?,
+            )),
+        }
+    } else if let Some(layout) = value.strip_prefix("oci-layout://") {
+        inputs.layouts.insert(name.to_owned(), layout.to_owned());
+        NamedContext::OciLayout(layout.to_owned())
+    } else if value.contains("://") || value.starts_with("git@") {
+        return Err(Error::Usage(format!(
+            "--build-context {name}={value}: only a directory, oci-layout:// and docker-image:// are supported yet"
+        )));
+    } else {
+        let root = directory(Path::new(value), &format!("the build context {name},"))?;
+        let ignore = ignore_patterns(&root, None)?;
+        inputs.directories.insert(name.to_owned(), root);
+        NamedContext::Local { ignore }
+    };
+    inputs.contexts.insert(name.to_owned(), context);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Source ops: base images and local directories.
+
+use cooperage_frontend::lower::ImageLocation;
+use cooperage_image::tree::Tree;
+use cooperage_image::tree::walk::{self, Modes, Owners, WalkOptions};
+use cooperage_image::{ChainId, Digest, Platform};
+use cooperage_llb::key::ResultId;
+use cooperage_llb::pb;
+use cooperage_llb::ports::result_index::Chain;
+
+use super::{Made, OpFailure, Workshop};
+use crate::Error;
+use crate::error::Kind;
+
+impl Workshop {
+    pub(super) async fn source(
+        &self,
+        op: &pb::SourceOp,
+        platform: Option<&pb::Platform>,
+    ) -> Result<Made, OpFailure> {
+        let (scheme, rest) = op.identifier.split_once("://").ok_or_else(|| wrong(op, "it has no scheme"))?;
+        match scheme {
+            "docker-image" => {
+                let reference = rest.parse().map_err(|e| wrong(op, &format!("{e}")))?;
+                self.image(ImageLocation::Registry(reference), platform).await
+            }
+            "oci-layout" => self.image(ImageLocation::OciLayout(layout_name(rest)), platform).await,
+            "local" => self.local(rest, op).await,
+            other => Err(OpFailure::unsupported(&format!("a source of scheme {other}://"))),
+        }
+    }
+
+    async fn image(
+        &self,
+        location: ImageLocation,
+        platform: Option<&pb::Platform>,
+    ) -> Result<Made, OpFailure> {
+        let platform = platform.map_or_else(|| self.platform.clone(), platform_of);
+        let base = self.bases.get(location, &platform).await?;
+        let diff_ids: Vec<_> = base.blobs.iter().map(|blob| blob.diff_id).collect();
+        let digest = ChainId::of(&diff_ids).map_or_else(|| Digest::of(b"scratch"), |chain| chain.0);
+        Ok(Made { outputs: vec![self.bases.chain(&base)?], identity: Some(ResultId(digest)) })
+    }
+
+    /// Walks a directory of the machine; its files are read when somebody asks for their bytes.
+    async fn local(&self, name: &str, op: &pb::SourceOp) -> Result<Made, OpFailure> {
+        let root = self.directories.get(name).ok_or_else(|| OpFailure::Step {
+            message: match name {
+                "context" => "this build has no context to copy from".to_owned(),
+                name => format!("there is no build context named {name:?}"),
+            },
+            help: Some("give a directory as context, or --build-context NAME=DIR".to_owned()),
+            kind: Kind::Usage,
+        })?;
+        let list = |key: &str| -> Result<Vec<String>, OpFailure> {
+            let Some(text) = op.attrs.get(key) else { return Ok(Vec::new()) };
+            serde_json::from_str(text).map_err(|e| wrong(op, &format!("{key} is not a list of texts: {e}")))
+        };
+        let what = WalkOptions {
+            include: list("local.includepattern")?,
+            exclude: list("local.excludepatterns")?,
+            follow: list("local.followpaths")?,
+            owners: Owners::Root,
+            modes: Modes::Kept,
+        };
+        let directory = root.clone();
+        let walked = tokio::task::spawn_blocking(move || walk::walk(&directory, &what));
+        let tree: Tree = walked
+            .await
+            .map_err(|e| Error::Internal(e.to_string()))?
+            .map_err(|e| Error::Environment(format!("reading the context: {e}")))?;
+        self.stats.recall(root, &tree)?;
+        let layer = self.layers.add_tree(&tree);
+        let chain = Chain { layers: vec![layer] };
+        self.layers.remember_tree(&chain, tree);
+        Ok(Made { outputs: vec![chain], identity: None })
+    }
+}
+
+/// `oci-layout://NAME@sha256:...`: the name of the context, whose value says which image.
+fn layout_name(rest: &str) -> String {
+    rest.split('@').next().unwrap_or(rest).to_owned()
+}
+
+pub(super) fn platform_of(platform: &pb::Platform) -> Platform {
+    let variant = Some(platform.variant.as_str()).filter(|variant| !variant.is_empty());
+    Platform::new(&platform.os, &platform.architecture, variant)
+}
+
+fn wrong(op: &pb::SourceOp, why: &str) -> OpFailure {
+    OpFailure::Error(Error::Definition(format!("source {:?}: {why}", op.identifier)))
+}

@@ -1,0 +1,101 @@
+//! ADD of local archives: unpacked where they are one, copied where they are not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cooperage_image::archive;
+use cooperage_image::layer::ContentReader;
+use cooperage_image::tree::edit::{self, Copy};
+use cooperage_image::tree::{Changes, File, FollowLast, Node, Tree};
+
+use super::{OpFailure, Workshop};
+use crate::Error;
+use crate::layers::Contents;
+
+impl Workshop {
+    /// Applies a copy source by source: an archive's contents go below the destination, which is then
+    /// always a directory; anything else is copied.
+    pub(super) async fn copy_or_unpack(
+        &self,
+        what: &Copy,
+        on: &Tree,
+        from: &Tree,
+    ) -> Result<Tree, OpFailure> {
+        let mut tree = on.clone();
+        let sources = edit::matches(from, what).map_err(|e| OpFailure::step(e.to_string(), None))?;
+        for source in sources {
+            let one = Copy { source: source.clone(), allow_wildcard: false, ..what.clone() };
+            let archive = match from.resolve(&source, FollowLast::Yes).ok().and_then(|found| found.node) {
+                Some(Node::File(file)) => self.unpacked(&file, &source).await?,
+                _ => None,
+            };
+            tree = match archive {
+                Some(contents) => {
+                    // Contents keep their own modes; owners only if nobody asked for others.
+                    let all = Copy {
+                        source: b"/".to_vec(),
+                        dest: directory(&what.dest),
+                        mode: None,
+                        dir_copy_contents: true,
+                        include: Vec::new(),
+                        exclude: Vec::new(),
+                        ..one
+                    };
+                    edit::copy(&tree, &contents, &all)
+                }
+                None => edit::copy(&tree, from, &one),
+            }
+            .map_err(|e| OpFailure::step(e.to_string(), None))?;
+        }
+        Ok(tree)
+    }
+
+    /// The tree in an archive; `None` if the file is none.
+    async fn unpacked(&self, file: &Arc<File>, name: &[u8]) -> Result<Option<Tree>, OpFailure> {
+        self.layers.prepare_files(&[Arc::clone(file)]).await?;
+        let contents = Contents::new(Arc::clone(&self.layers));
+        let name = String::from_utf8_lossy(name).into_owned();
+        let broken = |e: std::io::Error| Error::Environment(format!("reading {name}: {e}"));
+        let found =
+            contents.open(file).and_then(|reader| tokio::task::block_in_place(|| archive::detect(reader)));
+        if found.map_err(broken)?.is_none() {
+            return Ok(None);
+        }
+        let reader = contents.open(file).map_err(broken)?;
+        let store = self.layers.store();
+        let workspace = store.workspace()?;
+        let directory = workspace.path().join("fs");
+        std::fs::create_dir(&directory).map_err(Error::file("create", &directory))?;
+        let id = self.layers.fresh_id();
+        let unpacked = tokio::task::block_in_place(|| {
+            archive::unpack_archive(reader, &directory, self.layers.ownership())
+        })
+        .map_err(|e| OpFailure::step(format!("unpacking {name}: {}", causes(&e)), None))?;
+        let mut changes = Changes::between(&Tree::empty(), &unpacked);
+        changes.root_changed = true;
+        store.put(&id, &changes)?;
+        store.put_directory(&id, workspace.as_ref(), Path::new("fs"))?;
+        // As the store has it: contents are in the layer, whatever becomes of the archive.
+        let changes = self.layers.changes(&id).await?;
+        Ok(Some(changes.apply(&Tree::empty())))
+    }
+}
+
+/// An error with what caused it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn directory(dest: &[u8]) -> Vec<u8> {
+    let mut dest = dest.to_vec();
+    if !dest.ends_with(b"/") {
+        dest.push(b'/');
+    }
+    dest
+}

@@ -1,0 +1,63 @@
+//! Real steps, one suite for every tier. Skipped where the machine does not allow a tier, unless
+//! `COOPER_TIERS_MUST_RUN` names it.
+
+use cooperage_executor::{Tier, runner};
+use cooperage_llb::ports::step_runner::StepRunner;
+
+#[path = "tiers/bench.rs"]
+mod bench;
+#[path = "tiers/changes.rs"]
+mod changes;
+#[path = "tiers/ends.rs"]
+mod ends;
+#[path = "tiers/isolation.rs"]
+mod isolation;
+#[path = "tiers/surroundings.rs"]
+mod surroundings;
+
+/// A case of the suite.
+type Case = (&'static str, fn(&dyn StepRunner));
+
+fn suite() -> Vec<Case> {
+    [ends::CASES, surroundings::CASES, changes::CASES, isolation::CASES].concat()
+}
+
+fn run_suite(tier: Tier) {
+    let must = std::env::var("COOPER_TIERS_MUST_RUN").unwrap_or_default();
+    let runner = match runner(tier) {
+        Ok(runner) => runner,
+        Err(e) if must.split(',').any(|name| name == tier.name()) => panic!("COOPER_TIERS_MUST_RUN: {e}"),
+        Err(e) => {
+            println!("tier {tier}: skipped: {e}");
+            return;
+        }
+    };
+    let only = std::env::var("COOPER_TIER_CASE").ok();
+    let (mut ran, mut failed) = (0, vec![]);
+    for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
+    {
+        let begin = std::time::Instant::now();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case(&*runner)));
+        println!(
+            "tier {tier}: {name}: {} in {:?}",
+            if result.is_ok() { "ok" } else { "FAILED" },
+            begin.elapsed()
+        );
+        if result.is_err() {
+            failed.push(name);
+        }
+        ran += 1;
+    }
+    println!("tier {tier}: {ran} tests ran");
+    assert!(failed.is_empty(), "tier {tier}: {failed:?}");
+}
+
+#[test]
+fn tier_root_suite() {
+    run_suite(Tier::Root);
+}
+
+#[test]
+fn tier_userns_suite() {
+    run_suite(Tier::Userns);
+}

@@ -1,0 +1,1 @@
+//! Event by event, for reading.
