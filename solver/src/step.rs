@@ -81,10 +81,7 @@ impl Turn<'_> {
         let definition = self.definition_key(vertex);
         match (definition, spec.ignore_cache) {
             (Some(definition), false) => self.probe(vertex, Keys::Definition(definition)),
-            (Some(definition), true) => {
-                let fresh = self.fresh_key(vertex);
-                self.enqueue(vertex, Keys::Fresh { fresh, ignored: definition });
-            }
+            (Some(definition), true) => self.renew(vertex, definition),
             (None, _) => self.ask_digest(vertex, None),
         }
     }
@@ -92,9 +89,21 @@ impl Turn<'_> {
     /// Looks the first key up, unless another vertex works on it.
     fn probe(&mut self, vertex: VertexId, keys: Keys) {
         let leader = *self.state.claims.entry(*keys.first().digest()).or_insert(vertex);
-        if leader == vertex {
-            return self.ask_lookup(vertex, keys);
+        if leader == vertex { self.ask_lookup(vertex, keys) } else { self.follow(vertex, leader, keys) }
+    }
+
+    /// Does the step although there may be a result under `ignored`; once in a build.
+    fn renew(&mut self, vertex: VertexId, ignored: Key) {
+        let leader = *self.state.claims.entry(*ignored.digest()).or_insert(vertex);
+        let keys = Keys::Fresh { fresh: self.fresh_key(vertex), ignored };
+        if leader != vertex && self.state.spec(leader).ignore_cache {
+            self.follow(vertex, leader, keys);
+        } else {
+            self.enqueue(vertex, keys);
         }
+    }
+
+    fn follow(&mut self, vertex: VertexId, leader: VertexId, keys: Keys) {
         match done(self.state.at(leader)) {
             Some(result) => self.found(vertex, How::Shared, keys.aliases(), result),
             None => {
@@ -135,10 +144,7 @@ impl Turn<'_> {
         match (definition, self.state.spec(vertex).ignore_cache) {
             (Some(definition), _) => self.probe(vertex, Keys::Both { content, definition }),
             (None, false) => self.probe(vertex, Keys::Content(content)),
-            (None, true) => {
-                let fresh = self.fresh_key(vertex);
-                self.enqueue(vertex, Keys::Fresh { fresh, ignored: content });
-            }
+            (None, true) => self.renew(vertex, content),
         }
     }
 
