@@ -56,7 +56,7 @@ impl BlobStore for DiskStore {
 
 impl Root {
     /// A blob's file, held from now on.
-    fn blob(&self, digest: &Digest) -> Result<Option<File>, StoreError> {
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<File>, StoreError> {
         let path = self.layout.blob(digest);
         if self.leases.holds(Held::Blob(*digest)) {
             return present(File::open(&path)).map_err(failed("open", &path));

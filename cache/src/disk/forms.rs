@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blobs::vouched_size;
 use super::index::Fault;
+use super::power::Boot;
 use super::root::Root;
 use crate::changes_codec::layer_digest;
 
@@ -85,6 +86,17 @@ pub(crate) fn any_reachable(root: &Root, index: &Connection, id: &LayerId) -> Re
         }
     }
     Ok(false)
+}
+
+/// Blobs of the layer that were written in another boot, and not verified since.
+pub(crate) fn unvouched(index: &Connection, id: &LayerId, boot: &Boot) -> Result<Vec<Digest>, Fault> {
+    let mut statement = index.prepare(
+        "SELECT digest FROM form JOIN blob ON digest = blob WHERE layer = ?1 AND boot IS NOT NULL AND boot != ?2",
+    )?;
+    let id = layer_digest(id);
+    let rows =
+        statement.query_map((id.as_bytes(), boot.as_str()), |row| row.get(0).map(Digest::from_bytes))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn is_file(root: &Root, digest: &Digest) -> bool {

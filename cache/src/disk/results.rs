@@ -24,9 +24,10 @@ use crate::explain::differences;
 impl ResultIndex for DiskStore {
     fn lookup(&self, key: &Digest) -> Result<Option<StepResult>, StoreError> {
         let root = &self.root;
-        let recorded = root.index.read("look up a key", |index| recorded(index, key))?;
-        let Some(result) = recorded else { return Ok(None) };
-        if !root.hold_usable(&result)? {
+        let find = || root.index.read("look up a key", |index| recorded(index, key));
+        let Some(result) = find()? else { return Ok(None) };
+        // Between the two the record may have been collected, and its layers made again by others.
+        if !root.hold_usable(&result)? || find()?.as_ref() != Some(&result) {
             return Ok(None);
         }
         root.used_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(*key);
@@ -142,6 +143,14 @@ impl Root {
         if layers_of(result).all(|id| held(&id)) {
             return Ok(true);
         }
+        if self.hold_found(result)? {
+            return Ok(true);
+        }
+        // After a power failure a blob may only have to be read once to be believed again.
+        Ok(self.settle_blobs(result)? && self.hold_found(result)?)
+    }
+
+    fn hold_found(&self, result: &StepResult) -> Result<bool, StoreError> {
         let finding = self.finding()?;
         let usable =
             self.index.read("look for a result's layers", |index| self.usable_layers(index, result))?;
@@ -151,13 +160,31 @@ impl Root {
         Ok(true)
     }
 
+    /// Verifies the blobs of another boot that the result's layers may be had from; whether any is good.
+    fn settle_blobs(&self, result: &StepResult) -> Result<bool, StoreError> {
+        let mut seen: HashSet<LayerId> = HashSet::new();
+        let mut left: Vec<LayerId> = layers_of(result).cloned().collect();
+        let mut is_any_good = false;
+        while let Some(id) = left.pop() {
+            if self.usable.holds(&id) || !seen.insert(id.clone()) {
+                continue;
+            }
+            let blobs =
+                self.index.read("list a layer's blobs", |index| forms::unvouched(index, &id, &self.boot))?;
+            for digest in blobs {
+                is_any_good |= self.blob(&digest)?.is_some();
+            }
+            left.extend(self.index.read("list a layer's needs", |index| needs_of(index, &id))?);
+        }
+        Ok(is_any_good)
+    }
+
     /// The layers of `result` with all that they need, if each can be had. A layer can be had if its
     /// change set is there; and it has a directory, a blob here or elsewhere, or nothing of its own; and so
     /// for all layers that contents of it are in.
     fn usable_layers(&self, index: &Connection, result: &StepResult) -> Result<Option<Vec<LayerId>>, Fault> {
         let mut seen: HashSet<LayerId> = HashSet::new();
         let mut left: Vec<LayerId> = layers_of(result).cloned().collect();
-        let mut needs = index.prepare("SELECT needs FROM need WHERE layer = ?1")?;
         while let Some(id) = left.pop() {
             if self.usable.holds(&id) || !seen.insert(id.clone()) {
                 continue;
@@ -166,12 +193,17 @@ impl Root {
             if layer.own_files && !layer.directory && !forms::any_reachable(self, index, &id)? {
                 return Ok(None);
             }
-            for needed in needs.query_map([layer_digest(&id).as_bytes()], |row| row.get(0))? {
-                left.push(layers::layer_of(needed?));
-            }
+            left.extend(needs_of(index, &id)?);
         }
         Ok(Some(seen.into_iter().collect()))
     }
+}
+
+/// The layers that contents of the layer `id` are in.
+fn needs_of(index: &Connection, id: &LayerId) -> Result<Vec<LayerId>, Fault> {
+    let mut statement = index.prepare("SELECT needs FROM need WHERE layer = ?1")?;
+    let rows = statement.query_map([layer_digest(id).as_bytes()], |row| row.get(0).map(layers::layer_of))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn layers_of(result: &StepResult) -> impl Iterator<Item = &LayerId> {

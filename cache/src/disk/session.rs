@@ -44,7 +44,8 @@ impl Session {
             .keep();
         let path = lease_path(&directory);
         let lease = locking::open(&path)?;
-        lease.try_lock().map_err(|error| failed("lock", &path)(error.into()))?;
+        // Who looks whether we live holds it for a moment.
+        lease.lock().map_err(failed("lock", &path))?;
         Ok(Self { directory, lease, next: AtomicU64::new(0) })
     }
 

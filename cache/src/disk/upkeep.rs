@@ -42,11 +42,10 @@ impl Upkeep for DiskStore {
     fn prune(&self, what: &PruneRequest) -> Result<PruneReport, StoreError> {
         let root = &self.root;
         root.flush_uses()?;
-        let mut removed: Vec<UsageRecord> =
-            leftovers::dead_corners(root)?.into_iter().map(|leftover| leftover.record).collect();
-        let mut discarded = {
+        let (mut removed, mut discarded): (Vec<UsageRecord>, Vec<PathBuf>) = {
             let _entry = locking::wait(&root.layout.entry_lock(), Share::Exclusive)?;
-            sweep(&root.layout, &root.session)?
+            let dead = leftovers::dead_corners(root)?;
+            (dead.into_iter().map(|leftover| leftover.record).collect(), sweep(&root.layout, &root.session)?)
         };
         {
             let _alone = locking::wait(&root.layout.collect_lock(), Share::Exclusive)?;

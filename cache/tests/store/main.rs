@@ -2,6 +2,7 @@
 
 mod blob_store;
 mod cache_mounts;
+mod faults;
 mod image_names;
 mod layer_store;
 mod processes;

@@ -82,9 +82,9 @@ fn builds_and_collections_side_by_side() {
 fn killed_at_random() {
     let disk = Disk::new();
     let mut kept = 0;
-    for round in 0..30u64 {
+    for round in 0..40u64 {
         // Spread over what a child's whole build takes, however fast the machine is.
-        let pause = Duration::from_millis(3 + (round * 37) % 120);
+        let pause = Duration::from_millis(3 + (round * 37) % 90);
         let mut children = vec![spawn("build", &disk.root(), 60_000), spawn("build", &disk.root(), 60_000)];
         if round % 3 == 0 {
             children.push(spawn("prune", &disk.root(), 60_000));
@@ -97,10 +97,16 @@ fn killed_at_random() {
             child.wait().unwrap();
         }
         let store = disk.open();
-        kept += verify(&store, STEPS);
+        let found = verify(&store, STEPS);
+        kept += found;
         let left = store.usage().unwrap().into_iter().filter(|record| record.kind == UsageKind::Leftover);
         assert_eq!(left.count(), 0, "round {round}");
         assert_eq!(fs::read_dir(disk.root().join("locks/keys")).unwrap().count(), 0);
+        drop(store);
+        if found == STEPS {
+            // Nothing is left to write: begin again.
+            disk.open().prune(&PruneRequest { all: true, keep_bytes: None }).unwrap();
+        }
     }
     assert!(kept > 0, "no round got as far as one step");
     let store = disk.open();
