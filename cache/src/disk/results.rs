@@ -24,9 +24,10 @@ use crate::explain::differences;
 impl ResultIndex for DiskStore {
     fn lookup(&self, key: &Digest) -> Result<Option<StepResult>, StoreError> {
         let root = &self.root;
-        let recorded = root.index.read("look up a key", |index| recorded(index, key))?;
-        let Some(result) = recorded else { return Ok(None) };
-        if !root.hold_usable(&result)? {
+        let find = || root.index.read("look up a key", |index| recorded(index, key));
+        let Some(result) = find()? else { return Ok(None) };
+        // Between the two the record may have been collected, and its layers made again by others.
+        if !root.hold_usable(&result)? || find()?.as_ref() != Some(&result) {
             return Ok(None);
         }
         root.used_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(*key);
