@@ -73,6 +73,11 @@ fn time(
         times.push(begin.elapsed());
     }
     times.sort();
-    println!("{tier}: {STEPS} steps: median {:?}, least {:?}, most {:?}", times[STEPS / 2], times[0], times[STEPS - 1]);
+    println!(
+        "{tier}: {STEPS} steps: median {:?}, least {:?}, most {:?}",
+        times[STEPS / 2],
+        times[0],
+        times[STEPS - 1]
+    );
     Ok(())
 }

@@ -12,6 +12,8 @@ mod changes;
 mod ends;
 #[path = "tiers/isolation.rs"]
 mod isolation;
+#[path = "tiers/killed_caller.rs"]
+mod killed_caller;
 #[path = "tiers/surroundings.rs"]
 mod surroundings;
 
@@ -34,10 +36,15 @@ fn run_suite(tier: Tier) {
     };
     let only = std::env::var("COOPER_TIER_CASE").ok();
     let (mut ran, mut failed) = (0, vec![]);
-    for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o))) {
+    for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
+    {
         let begin = std::time::Instant::now();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case(&*runner)));
-        println!("tier {tier}: {name}: {} in {:?}", if result.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
+        println!(
+            "tier {tier}: {name}: {} in {:?}",
+            if result.is_ok() { "ok" } else { "FAILED" },
+            begin.elapsed()
+        );
         if result.is_err() {
             failed.push(name);
         }
@@ -55,4 +62,27 @@ fn tier_root_suite() {
 #[test]
 fn tier_userns_suite() {
     run_suite(Tier::Userns);
+}
+
+/// Kernels before 6.5 take an overlay's layers another way; the rest is the same.
+#[test]
+fn tier_root_old_overlays() {
+    let Ok(runner) = cooperage_executor::runner_with_old_overlays(Tier::Root) else { return };
+    for (name, case) in changes::CASES {
+        println!("tier root, old overlays: {name}");
+        case(&*runner);
+    }
+    surroundings::layer_mounts(&*runner);
+    println!("tier root: {} tests ran", changes::CASES.len() + 1);
+}
+
+/// What a step does when the program that runs it is killed: this test runs itself as that program.
+#[test]
+fn tier_root_killed_caller() {
+    killed_caller::check(Tier::Root);
+}
+
+#[test]
+fn tier_userns_killed_caller() {
+    killed_caller::check(Tier::Userns);
 }

@@ -121,7 +121,8 @@ impl Bench {
 
 /// Runs a step that is expected to be runnable.
 pub(crate) fn run(runner: &dyn StepRunner, step: &Step) -> Ran {
-    try_run(runner, step).unwrap_or_else(|e| panic!("{}: {e}: {:?}", step.args.join(" "), std::error::Error::source(&e)))
+    try_run(runner, step)
+        .unwrap_or_else(|e| panic!("{}: {e}: {:?}", step.args.join(" "), std::error::Error::source(&e)))
 }
 
 pub(crate) fn try_run(runner: &dyn StepRunner, step: &Step) -> Result<Ran, RunError> {
@@ -164,7 +165,9 @@ impl Ran {
                 other => panic!("{part} of {path} is {other:?}"),
             }
         }
-        dir.entries.get(last.as_bytes()).unwrap_or_else(|| panic!("{path} did not change: {}", self.listing()))
+        dir.entries
+            .get(last.as_bytes())
+            .unwrap_or_else(|| panic!("{path} did not change: {}", self.listing()))
     }
 
     pub(crate) fn file(&self, path: &str) -> &Arc<File> {
@@ -229,7 +232,8 @@ fn merge(path: &Path, into: &mut Dir) {
             let meta = Meta { mode: 0o777, ..meta };
             Node::Symlink(Arc::new(Symlink { meta, target: target.as_os_str().as_bytes().into() }))
         } else {
-            let link = (found.nlink() > 1).then(|| *links.entry(found.ino()).or_insert_with(LinkGroup::fresh));
+            let link =
+                (found.nlink() > 1).then(|| *links.entry(found.ino()).or_insert_with(LinkGroup::fresh));
             Node::File(Arc::new(File {
                 meta,
                 size_bytes: found.size(),

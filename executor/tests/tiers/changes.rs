@@ -30,11 +30,21 @@ fn nothing(runner: &dyn StepRunner) {
     assert_eq!(ran.listing(), "");
     assert!(!ran.changes[0].root_changed);
     assert_eq!(std::fs::read_dir(&ran.scratch).unwrap().count(), 1, "only fs is left");
-    assert_eq!(std::fs::read_dir(ran.scratch.join("fs")).unwrap().filter(|e| e.as_ref().unwrap().file_name() != "etc").count(), 0);
+    assert_eq!(
+        std::fs::read_dir(ran.scratch.join("fs"))
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().file_name() != "etc")
+            .count(),
+        0
+    );
 }
 
 fn files(runner: &dyn StepRunner) {
-    let ran = sh(runner, &Bench::new(), "echo new > /lib/new; echo more >> /lib/one; chmod 600 /lib/two; chown 5:6 /lib/sub/three");
+    let ran = sh(
+        runner,
+        &Bench::new(),
+        "echo new > /lib/new; echo more >> /lib/one; chmod 600 /lib/two; chown 5:6 /lib/sub/three",
+    );
     assert_eq!(ran.listing(), "+ lib/\n+ lib/new\n+ lib/one\n+ lib/sub/\n+ lib/sub/three\n+ lib/two");
     let new = ran.file("lib/new");
     assert_eq!((new.meta.mode, new.size_bytes, new.link), (0o644, 4, None), "the umask is 022");
@@ -54,7 +64,8 @@ fn removals(runner: &dyn StepRunner) {
 }
 
 fn opaque(runner: &dyn StepRunner) {
-    let ran = sh(runner, &Bench::new(), "rm -r /lib; mkdir /lib; echo again > /lib/two; touch -d @1000000000 /lib");
+    let ran =
+        sh(runner, &Bench::new(), "rm -r /lib; mkdir /lib; echo again > /lib/two; touch -d @1000000000 /lib");
     assert_eq!(ran.listing(), "+ lib/\n- lib/one\n- lib/sub\n+ lib/two");
     let dir = ran.on_disk("lib");
     assert_eq!(std::fs::metadata(&dir).unwrap().mtime(), 1_000_000_000);
@@ -72,7 +83,11 @@ fn renamed(runner: &dyn StepRunner) {
 
 fn unchanged(runner: &dyn StepRunner) {
     let bench = Bench::new();
-    assert_eq!(sh(runner, &bench, "chmod 644 /lib/one; chown 0:0 /lib /lib/sub/three; touch -r /lib/two /lib/two").listing(), "");
+    assert_eq!(
+        sh(runner, &bench, "chmod 644 /lib/one; chown 0:0 /lib /lib/sub/three; touch -r /lib/two /lib/two")
+            .listing(),
+        ""
+    );
     // Contents that changed behind an unchanged time and size.
     assert_eq!(sh(runner, &bench, "touch -r /lib/one /tmp/t; echo 9 > /lib/one; touch -r /tmp/t /lib/one; rm /tmp/t; touch -r /lib /tmp").listing().contains("+ lib/one"), true);
 }
@@ -91,21 +106,32 @@ fn attributes(runner: &dyn StepRunner) {
     let capability: &[u8] = &[1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     bench.layer(|layer| {
         std::fs::write(layer.join("ping"), "x").unwrap();
-        rustix::fs::setxattr(layer.join("ping"), "security.capability", capability, rustix::fs::XattrFlags::empty()).unwrap();
-        rustix::fs::setxattr(layer.join("ping"), "user.note", b"hi", rustix::fs::XattrFlags::empty()).unwrap();
+        rustix::fs::setxattr(
+            layer.join("ping"),
+            "security.capability",
+            capability,
+            rustix::fs::XattrFlags::empty(),
+        )
+        .unwrap();
+        rustix::fs::setxattr(layer.join("ping"), "user.note", b"hi", rustix::fs::XattrFlags::empty())
+            .unwrap();
     });
     let ran = sh(runner, &bench, "touch -d @5 /ping; echo x > /plain");
     let xattrs = ran.file("ping").meta.xattrs.as_ref().unwrap();
-    let got: Vec<(String, &[u8])> = xattrs.iter().map(|(name, value)| (name.to_string(), &value[..])).collect();
+    let got: Vec<(String, &[u8])> =
+        xattrs.iter().map(|(name, value)| (name.to_string(), &value[..])).collect();
     assert_eq!(got, [("security.capability".to_owned(), capability), ("user.note".to_owned(), &b"hi"[..])]);
     assert_eq!(ran.file("plain").meta.xattrs, None);
 }
 
 fn special(runner: &dyn StepRunner) {
-    let ran = sh(runner, &Bench::new(), "mkfifo /pipe; ln -s /lib/one /link; (nc -l -s local:/sock & sleep 0.1)");
+    let ran =
+        sh(runner, &Bench::new(), "mkfifo /pipe; ln -s /lib/one /link; (nc -l -s local:/sock & sleep 0.1)");
     assert_eq!(ran.listing(), "+ link\n+ pipe");
     assert!(matches!(ran.change("pipe"), Change::Special(s) if s.kind == SpecialKind::Fifo));
-    assert!(matches!(ran.change("link"), Change::Symlink(l) if &*l.target == b"/lib/one" && l.meta.mode == 0o777));
+    assert!(
+        matches!(ran.change("link"), Change::Symlink(l) if &*l.target == b"/lib/one" && l.meta.mode == 0o777)
+    );
     let node = run(runner, &Bench::new().step("mknod /null c 1 3 && stat -c '%t %T' /null"));
     match runner.tier() {
         // As in a container: CAP_MKNOD is held, the kernel refuses it in a user namespace.
@@ -156,6 +182,7 @@ fn scratch(runner: &dyn StepRunner) {
 }
 
 fn deep_directories(runner: &dyn StepRunner) {
-    let ran = sh(runner, &Bench::new(), "p=; for i in $(seq 1 500); do p=$p/d; done; mkdir -p $p; echo x > $p/f");
+    let ran =
+        sh(runner, &Bench::new(), "p=; for i in $(seq 1 500); do p=$p/d; done; mkdir -p $p; echo x > $p/f");
     assert_eq!(ran.listing().lines().count(), 501);
 }

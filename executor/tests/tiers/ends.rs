@@ -86,9 +86,9 @@ fn background(runner: &dyn StepRunner) {
 }
 
 fn processes_with(marker: &str) -> usize {
-    let lines = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        std::fs::read_to_string(entry.ok()?.path().join("cmdline")).ok()
-    });
+    let lines = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cmdline")).ok());
     lines.filter(|line| line.contains(marker) && line.starts_with("sleep")).count()
 }
 
@@ -117,8 +117,10 @@ fn cancel(runner: &dyn StepRunner) {
         assert_eq!(outcome, StepOutcome::Cancelled);
         assert!(took < soon, "{script}: {took:?}");
     }
-    let (outcome, took, out) =
-        cancelled(runner, "trap 'echo cleaned; exit 1' TERM; (sleep 0.3; echo x) & while true; do sleep 1000; done");
+    let (outcome, took, out) = cancelled(
+        runner,
+        "trap 'echo cleaned; exit 1' TERM; (sleep 0.3; echo x) & while true; do sleep 1000; done",
+    );
     assert_eq!((outcome, out.as_str()), (StepOutcome::Cancelled, "x\ncleaned\n"));
     assert!(took < soon, "{took:?}");
     // One that refuses gets KILL after the grace.

@@ -77,7 +77,9 @@ fn working_directory(runner: &dyn StepRunner) {
 
 fn names(runner: &dyn StepRunner) {
     let bench = Bench::new();
-    let mut step = bench.step("hostname; grep -c buildkitsandbox /etc/hosts; grep db.example /etc/hosts; cat /etc/resolv.conf");
+    let mut step = bench.step(
+        "hostname; grep -c buildkitsandbox /etc/hosts; grep db.example /etc/hosts; cat /etc/resolv.conf",
+    );
     step.extra_hosts = vec![("db.example".into(), "10.1.2.3".into())];
     let ran = run(runner, &step);
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap();
@@ -93,7 +95,7 @@ fn mount(target: &str, source: MountSource, read_only: bool) -> StepMount {
     StepMount { target: target.into(), source, read_only }
 }
 
-fn layer_mounts(runner: &dyn StepRunner) {
+pub(crate) fn layer_mounts(runner: &dyn StepRunner) {
     let (bench, other) = (Bench::new(), Bench::new());
     let layers = |selector: &str, output: bool| MountSource::Layers {
         layers: other.stack(),
@@ -134,7 +136,8 @@ fn host_mounts(runner: &dyn StepRunner) {
 
 fn tmpfs(runner: &dyn StepRunner) {
     let bench = Bench::new();
-    let mut step = bench.step("echo x > /tmp/x; dd if=/dev/zero of=/tmp/large bs=1M count=2 2>&1 | grep -c 'No space'");
+    let mut step =
+        bench.step("echo x > /tmp/x; dd if=/dev/zero of=/tmp/large bs=1M count=2 2>&1 | grep -c 'No space'");
     step.mounts = vec![mount("/tmp", MountSource::Tmpfs { size_bytes: Some(1 << 20) }, false)];
     let ran = run(runner, &step);
     assert_eq!((ran.out.as_str(), ran.listing().as_str()), ("1\n", ""));
@@ -144,7 +147,8 @@ fn secrets(runner: &dyn StepRunner) {
     let bench = Bench::new();
     let secret = |mode, uid| MountSource::Secret { bytes: b"hush".to_vec(), mode, uid, gid: 0 };
     let mut step = bench.step("cat /run/secrets/a; stat -c ' %a %u' /run/secrets/a /own; echo no > /own");
-    step.mounts = vec![mount("/run/secrets/a", secret(0o400, 0), true), mount("/own", secret(0o440, 1000), true)];
+    step.mounts =
+        vec![mount("/run/secrets/a", secret(0o400, 0), true), mount("/own", secret(0o440, 1000), true)];
     let ran = run(runner, &step);
     assert_eq!(ran.out, "hush 400 0\n 440 1000\n", "{}", ran.err);
     assert_eq!(ran.outcome, StepOutcome::Exited(1));
