@@ -1,5 +1,7 @@
 //! Plans as text. No privilege is needed; `UPDATE_PLANS=1` rewrites the expected files.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use cooperage_executor::Tier;
@@ -53,6 +55,7 @@ fn facts(lowerdir_plus: bool, scratch: Option<&str>) -> Facts {
     Facts {
         stage: "/proc".into(),
         lowerdir_plus,
+        fresh_proc: true,
         unified_cgroup: true,
         root: stack(&["/l/a", "/l/b"], scratch),
         sources: vec![
@@ -93,6 +96,12 @@ fn old_overlay_and_own_network() {
         "old-overlay.txt",
         &plan(&spec(true, false), &facts(false, Some("/s")), Tier::Userns).unwrap(),
     );
+}
+
+#[test]
+fn masked_container() {
+    let facts = Facts { stage: "/mnt".into(), fresh_proc: false, ..facts(true, Some("/s")) };
+    assert_plan("masked-container.txt", &plan(&spec(false, false), &facts, Tier::Userns).unwrap());
 }
 
 #[test]

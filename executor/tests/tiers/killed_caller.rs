@@ -22,7 +22,7 @@ impl StepLog for Announce {
 }
 
 pub(crate) fn check(tier: Tier) {
-    let Ok(runner) = runner(tier) else { return };
+    let Some(runner) = crate::available(tier, runner(tier)) else { return };
     let marker = format!("{}", 200_000 + std::process::id());
     if let Ok(marker) = std::env::var(ROLE) {
         use std::os::unix::fs::PermissionsExt;
