@@ -16,6 +16,7 @@ use crate::{layer_file, network_files, spec, tree_path};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) lowerdir_plus: bool,
+    pub(crate) fresh_proc: bool,
     pub(crate) unified_cgroup: bool,
 }
 
@@ -69,8 +70,9 @@ pub(crate) fn facts(step: &Step, machine: Machine) -> Result<Facts, RunError> {
         sources.push(Source::File { bytes, mode: 0o644, owner: (0, 0) });
     }
     Ok(Facts {
-        stage: stage(step)?,
+        stage: stage(step, machine)?,
         lowerdir_plus: machine.lowerdir_plus,
+        fresh_proc: machine.fresh_proc,
         unified_cgroup: machine.unified_cgroup,
         root: stack(&step.root),
         sources,
@@ -113,8 +115,17 @@ fn stack(layers: &Layers) -> Stack {
     Stack { lower: layers.directories.clone(), scratch: layers.scratch.clone() }
 }
 
+/// Where mounts may be put together, best first.
+pub(crate) fn stages(machine: Machine) -> impl Iterator<Item = PathBuf> {
+    let places: &[&str] = match machine.fresh_proc {
+        true => &["/proc", "/mnt", "/run", "/tmp", "/var"],
+        false => &["/mnt", "/run", "/tmp", "/var"], // the step needs this one
+    };
+    places.iter().map(PathBuf::from)
+}
+
 /// A directory that exists on every Linux and that no path of the step goes through.
-fn stage(step: &Step) -> Result<PathBuf, RunError> {
+fn stage(step: &Step, machine: Machine) -> Result<PathBuf, RunError> {
     let mut used: Vec<PathBuf> = vec![];
     let mut add = |layers: &Layers| used.extend(layers.directories.iter().chain(&layers.scratch).cloned());
     add(&step.root);
@@ -129,9 +140,7 @@ fn stage(step: &Step) -> Result<PathBuf, RunError> {
             used.extend([path.clone()].into_iter().chain(std::fs::canonicalize(path).ok()));
         }
     }
-    ["/proc", "/mnt", "/run", "/tmp", "/var"]
-        .map(PathBuf::from)
-        .into_iter()
+    stages(machine)
         .find(|stage| stage.is_dir() && !used.iter().any(|path| path.starts_with(stage)))
         .ok_or_else(|| {
             RunError::Malformed("its layers and mounts leave no directory to put mounts together".into())

@@ -1,7 +1,5 @@
 //! Which tiers this machine allows, found by running something in each.
 
-use std::path::PathBuf;
-
 use cooperage_llb::ports::step_runner::StepRunner;
 use rustix::io::Errno;
 
@@ -9,7 +7,7 @@ use crate::plan::{Call, Facts, Plan, Stack};
 use crate::prepare::Machine;
 use crate::runner::NamespaceRunner;
 use crate::sys::{self, Namespaces, Report};
-use crate::{Tier, cgroup, id_map, plan};
+use crate::{Tier, cgroup, id_map, plan, prepare};
 
 /// What a tier's trial said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +50,21 @@ pub fn runner_with_old_overlays(tier: Tier) -> Result<Box<dyn StepRunner>, TierE
 
 /// What the tier can do here; else why it cannot be.
 fn machine(tier: Tier) -> Result<Machine, String> {
-    let unified_cgroup = cgroup::is_unified();
-    let first = attempt(tier, true);
-    match first {
-        Ok(()) => Ok(Machine { lowerdir_plus: true, unified_cgroup }),
-        // A kernel that does not know `lowerdir+` says so before it looks at anything else.
-        Err((call, Errno::INVAL)) if call.contains("lowerdir+") => attempt(tier, false)
-            .map(|()| Machine { lowerdir_plus: false, unified_cgroup })
-            .map_err(|(call, errno)| explain(&call, errno)),
-        Err((call, errno)) => Err(explain(&call, errno)),
+    let mut machine = Machine { lowerdir_plus: true, fresh_proc: true, unified_cgroup: cgroup::is_unified() };
+    // Each thing that has another way is given up once, at the call that was refused for it.
+    loop {
+        match attempt(tier, machine) {
+            Ok(()) => return Ok(machine),
+            Err((call, Errno::INVAL)) if machine.lowerdir_plus && call.contains("lowerdir+") => {
+                machine.lowerdir_plus = false;
+            }
+            Err((call, Errno::PERM))
+                if machine.fresh_proc && tier == Tier::Userns && call.contains(" proc ") =>
+            {
+                machine.fresh_proc = false;
+            }
+            Err((call, errno)) => return Err(explain(&call, errno)),
+        }
     }
 }
 
@@ -69,8 +73,8 @@ fn explain(call: &str, errno: Errno) -> String {
 }
 
 /// Runs the calls that no tier of this crate can do without.
-fn attempt(tier: Tier, lowerdir_plus: bool) -> Result<(), (String, Errno)> {
-    let plan = trial(tier, lowerdir_plus).map_err(|e| (e.to_string(), Errno::INVAL))?;
+fn attempt(tier: Tier, machine: Machine) -> Result<(), (String, Errno)> {
+    let plan = trial(tier, machine).map_err(|e| (e.to_string(), Errno::INVAL))?;
     let null = std::fs::File::open("/dev/null").map_err(|e| ("open /dev/null".to_owned(), errno(&e)))?;
     let fd = std::os::fd::AsFd::as_fd(&null);
     let namespaces = Namespaces { user: tier == Tier::Userns, network: false };
@@ -101,15 +105,12 @@ fn errno(error: &std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }
 
-fn trial(tier: Tier, lowerdir_plus: bool) -> Result<Plan, plan::PlanError> {
+fn trial(tier: Tier, machine: Machine) -> Result<Plan, plan::PlanError> {
     let facts = Facts {
-        stage: ["/proc", "/tmp", "/mnt"]
-            .map(PathBuf::from)
-            .into_iter()
-            .find(|p| p.is_dir())
-            .unwrap_or("/proc".into()),
-        lowerdir_plus,
-        unified_cgroup: false,
+        stage: prepare::stages(machine).find(|path| path.is_dir()).unwrap_or_else(|| "/".into()),
+        lowerdir_plus: machine.lowerdir_plus,
+        fresh_proc: machine.fresh_proc,
+        unified_cgroup: machine.unified_cgroup,
         root: Stack { lower: vec![], scratch: None },
         sources: vec![],
         stubs: vec![],

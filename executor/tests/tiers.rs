@@ -1,7 +1,9 @@
 //! Real steps, one suite for every tier. Skipped where the machine does not allow a tier, unless
 //! `COOPER_TIERS_MUST_RUN` names it.
 
-use cooperage_executor::{Tier, runner};
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+use cooperage_executor::{Tier, TierError, runner};
 use cooperage_llb::ports::step_runner::StepRunner;
 
 #[path = "tiers/bench.rs"]
@@ -12,6 +14,8 @@ mod changes;
 mod ends;
 #[path = "tiers/isolation.rs"]
 mod isolation;
+#[path = "tiers/killed_caller.rs"]
+mod killed_caller;
 #[path = "tiers/surroundings.rs"]
 mod surroundings;
 
@@ -22,16 +26,21 @@ fn suite() -> Vec<Case> {
     [ends::CASES, surroundings::CASES, changes::CASES, isolation::CASES].concat()
 }
 
-fn run_suite(tier: Tier) {
+/// A runner, or `None` where the machine has none and need not.
+fn available(tier: Tier, found: Result<Box<dyn StepRunner>, TierError>) -> Option<Box<dyn StepRunner>> {
     let must = std::env::var("COOPER_TIERS_MUST_RUN").unwrap_or_default();
-    let runner = match runner(tier) {
-        Ok(runner) => runner,
+    match found {
+        Ok(runner) => Some(runner),
         Err(e) if must.split(',').any(|name| name == tier.name()) => panic!("COOPER_TIERS_MUST_RUN: {e}"),
         Err(e) => {
             println!("tier {tier}: skipped: {e}");
-            return;
+            None
         }
-    };
+    }
+}
+
+fn run_suite(tier: Tier) {
+    let Some(runner) = available(tier, runner(tier)) else { return };
     let only = std::env::var("COOPER_TIER_CASE").ok();
     let (mut ran, mut failed) = (0, vec![]);
     for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
@@ -60,4 +69,28 @@ fn tier_root_suite() {
 #[test]
 fn tier_userns_suite() {
     run_suite(Tier::Userns);
+}
+
+/// Kernels before 6.5 take an overlay's layers another way; the rest is the same.
+#[test]
+fn tier_root_old_overlays() {
+    let found = cooperage_executor::runner_with_old_overlays(Tier::Root);
+    let Some(runner) = available(Tier::Root, found) else { return };
+    for (name, case) in changes::CASES {
+        println!("tier root, old overlays: {name}");
+        case(&*runner);
+    }
+    surroundings::layer_mounts(&*runner);
+    println!("tier root: {} tests ran", changes::CASES.len() + 1);
+}
+
+/// What a step does when the program that runs it is killed: this test runs itself as that program.
+#[test]
+fn tier_root_killed_caller() {
+    killed_caller::check(Tier::Root);
+}
+
+#[test]
+fn tier_userns_killed_caller() {
+    killed_caller::check(Tier::Userns);
 }

@@ -70,13 +70,13 @@ fn stage_and_root(draft: &mut Draft, facts: &Facts) -> Result<Slot, PlanError> {
 /// The least that shows whether mounts, overlays, /proc and a change of root can be had.
 pub(super) fn trial(draft: &mut Draft, facts: &Facts) -> Result<(), PlanError> {
     let root = stage_and_root(draft, facts)?;
-    let slot = draft.slot();
-    draft.push(Call::NewMount {
-        fs: c_text("proc")?,
-        settings: vec![],
-        attributes: Attributes { nosuid: true, nodev: true, noexec: true, read_only: false },
-        slot,
-    });
+    let attributes = Attributes { nosuid: true, nodev: true, noexec: true, read_only: false };
+    if facts.fresh_proc {
+        let slot = draft.slot();
+        draft.push(Call::NewMount { fs: c_text("proc")?, settings: vec![], attributes, slot });
+    } else {
+        clone_path(draft, &c_text("/proc")?, attributes);
+    }
     draft.push(Call::EnterRoot { slot: root });
     Ok(())
 }
@@ -137,6 +137,7 @@ fn from_spec(
         "sysfs" if draft.tier == Tier::Userns && !draft.own_network => {
             Ok(clone_path(draft, &c_text("/sys")?, attributes))
         }
+        "proc" if !facts.fresh_proc => Ok(clone_path(draft, &c_text("/proc")?, attributes)),
         _ => {
             // Version 1 has a hierarchy a controller; a step that looks for limits finds none.
             let fs = match kind {

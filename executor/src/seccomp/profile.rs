@@ -105,7 +105,7 @@ fn applies(rule: &Rule, target: &Target) -> bool {
         && !old(&need.min_kernel)
         && !bar.arches.iter().any(here)
         && !bar.caps.iter().any(held)
-        && !bar.min_kernel.as_deref().and_then(version).is_some_and(|least| target.kernel >= least)
+        && bar.min_kernel.as_deref().and_then(version).is_none_or(|least| target.kernel < least)
 }
 
 /// `6.18.44-x` is (6, 18).

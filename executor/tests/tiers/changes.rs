@@ -89,7 +89,8 @@ fn unchanged(runner: &dyn StepRunner) {
         ""
     );
     // Contents that changed behind an unchanged time and size.
-    assert_eq!(sh(runner, &bench, "touch -r /lib/one /tmp/t; echo 9 > /lib/one; touch -r /tmp/t /lib/one; rm /tmp/t; touch -r /lib /tmp").listing().contains("+ lib/one"), true);
+    let script = "touch -r /lib/one /tmp/t; echo 9 > /lib/one; touch -r /tmp/t /lib/one; rm /tmp/t";
+    assert!(sh(runner, &bench, script).listing().contains("+ lib/one"));
 }
 
 fn links(runner: &dyn StepRunner) {

@@ -95,7 +95,7 @@ fn mount(target: &str, source: MountSource, read_only: bool) -> StepMount {
     StepMount { target: target.into(), source, read_only }
 }
 
-fn layer_mounts(runner: &dyn StepRunner) {
+pub(crate) fn layer_mounts(runner: &dyn StepRunner) {
     let (bench, other) = (Bench::new(), Bench::new());
     let layers = |selector: &str, output: bool| MountSource::Layers {
         layers: other.stack(),
