@@ -11,6 +11,7 @@
 //! * Nothing written before a power failure is believed after it unverified: see `disk::power`.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod changes_codec;
 mod collect;

@@ -1,6 +1,7 @@
 //! `cooper`, the command: arguments in, one call of the library, an exit code out.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod args;
 mod command;

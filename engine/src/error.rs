@@ -39,7 +39,7 @@ pub enum Error {
     Store(#[from] StoreError),
     /// A registry.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     /// A step could not be run at all.
     #[error(transparent)]
     Executor(#[from] RunError),
@@ -98,6 +98,12 @@ impl Kind {
             Self::Internal => 70,
             Self::Cancelled => 130,
         }
+    }
+}
+
+impl From<RegistryError> for Error {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
     }
 }
 

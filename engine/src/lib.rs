@@ -14,6 +14,7 @@
 //! solver's effects and writes what comes out. It owns its runtime; calls block.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod base;
 mod build;

@@ -5,6 +5,8 @@
 //! list of system calls, as data; a small interpreter makes the calls in a clone of this process. No helper
 //! binary is executed, so this works in any host program, whatever threads it has.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod plan;
 
 mod accounts;

@@ -4,6 +4,7 @@
 //! [`lower`] turns it into a definition, or into the list of what it needs to know first.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 pub mod ast;
 pub mod diagnostic;

@@ -5,6 +5,7 @@
 //! socket and decides nothing.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 pub mod archive;
 pub mod config;

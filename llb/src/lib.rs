@@ -5,6 +5,7 @@
 //! registry meet without knowing each other.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 pub mod definition;
 pub mod graph;

@@ -5,6 +5,7 @@
 //! when it uses plain HTTP, and what it retries, is in `docs/registry.md`.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod authorizer;
 mod bearer_token;

@@ -6,6 +6,7 @@
 //! shrunk and replayed. The scheme of keys and the invariants are in docs/solver.md.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod admit;
 mod effect;

@@ -4,7 +4,6 @@ use std::io::Read;
 
 use cooperage_image::layout::{self, DockerImage, LayoutBlob};
 use cooperage_image::media_type::{self, Family};
-use cooperage_image::tree::Timestamp;
 use cooperage_image::{Digest, Index, Reference};
 use cooperage_llb::ports::BlobStore;
 
@@ -40,7 +39,7 @@ impl Exporter<'_> {
             Kind::Docker => image.parts.iter().map(|part| docker_image(part, names)).collect(),
         };
         let blobs = || self.layout_blobs(image);
-        let mtime = self.epoch.unwrap_or(Timestamp::default());
+        let mtime = self.epoch.unwrap_or_default();
         let work = || match (&wanted.dest, wanted.tar) {
             (dest, true) => write_to(dest, |out| {
                 layout::write_archive(&index, &docker, blobs(), mtime, out)

@@ -53,8 +53,8 @@ impl Exporter<'_> {
     async fn layer_blobs(&self, solved: &Solved, form: ImageForm) -> Result<Vec<LayerBlob>, Error> {
         let blob_form = BlobForm { compression: form.compression, epoch: self.epoch };
         let mut writing = Vec::new();
-        for id in solved.chain.layers.iter().cloned() {
-            let layers = std::sync::Arc::clone(&self.layers);
+        for id in &solved.chain.layers {
+            let (layers, id) = (std::sync::Arc::clone(&self.layers), id.clone());
             writing.push(tokio::spawn(async move { layers.blob(&id, blob_form, form.level).await }));
         }
         let mut blobs = Vec::with_capacity(writing.len());

@@ -16,8 +16,8 @@ impl Layers {
     /// Directories of a chain, lowest first, made side by side where they are missing.
     pub(crate) async fn directories(self: &Arc<Self>, chain: &Chain) -> Result<Vec<PathBuf>, Error> {
         let mut tasks = Vec::new();
-        for id in chain.layers.iter().cloned() {
-            let layers = Arc::clone(self);
+        for id in &chain.layers {
+            let (layers, id) = (Arc::clone(self), id.clone());
             tasks.push(tokio::spawn(async move { layers.directory(&id).await }));
         }
         let mut directories = Vec::with_capacity(tasks.len());

@@ -54,7 +54,7 @@ impl Workshop {
         };
         let Ok(found) = tree.resolve(path, FollowLast::Yes) else { return Ok(Vec::new()) };
         let Some(Node::File(file)) = found.node else { return Ok(Vec::new()) };
-        self.layers.prepare_files(&[file.clone()]).await?;
+        self.layers.prepare_files(std::slice::from_ref(&file)).await?;
         let contents = Contents::new(self.layers.clone());
         let bytes = contents
             .read(&file, USER_FILE_LIMIT_BYTES)
