@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use cooperage_frontend::diagnostic::render;
 use cooperage_frontend::lower::{Lowered, Outcome, Source, lower};
 
+use cooperage_llb::graph::Graph;
 use inputs::Case;
 
 #[test]
@@ -26,7 +27,10 @@ fn ok() {
             let _ = writeln!(text, "{}", render(&lowered.diagnostics, &source.name, &source.text));
         }
         match lowered.outcome {
-            Outcome::Ready(build) => text + &dump::build(&build),
+            Outcome::Ready(build) => {
+                Graph::from_definition(&build.definition).unwrap();
+                text + &dump::build(&build)
+            }
             Outcome::Needs(needs) => text + &dump::needs(&needs),
             Outcome::Failed => panic!("it failed:\n{text}"),
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use cooperage_frontend::lower::{Build, Inputs, Network, Outcome, ResolvedImage, Source, lower};
 use cooperage_image::{Digest, ImageConfig, Platform};
+use cooperage_llb::graph::Graph;
 use proptest::prelude::*;
 use prost::Message;
 
@@ -220,6 +221,8 @@ proptest! {
 
 /// Inputs come before what reads them, every op is named, and the last one names the result.
 fn check_graph(build: &Build) -> Result<(), TestCaseError> {
+    let graph = Graph::from_definition(&build.definition);
+    prop_assert!(graph.is_ok(), "{:?}", graph.err());
     let mut known = Vec::new();
     for bytes in &build.definition.def {
         let op = cooperage_llb::pb::Op::decode(bytes.as_slice()).unwrap();

@@ -109,6 +109,34 @@ fn mounts_are_sorted_and_outputs_numbered() {
 }
 
 #[test]
+fn secrets_and_agents_have_no_output() {
+    let mut graph = Builder::new();
+    let secret = Secret {
+        id: "s".into(),
+        dest: Some("/s".into()),
+        env: None,
+        uid: 0,
+        gid: 0,
+        mode: 0o400,
+        optional: true,
+    };
+    let ssh = Ssh { id: String::new(), dest: None, uid: 0, gid: 0, mode: 0o600, optional: true };
+    let exec = Exec {
+        args: vec!["x".into()],
+        mounts: vec![Mount::root(None)],
+        secrets: vec![secret],
+        ssh: vec![ssh],
+        ..Exec::new("/")
+    };
+    let root = graph.exec(exec, Metadata::default()).root();
+    let definition = graph.finish(root);
+    let Some(pb::op::Op::Exec(exec)) = &ops(&definition)[0].op else { panic!("an exec op") };
+    assert_eq!(exec.meta.as_ref().unwrap().env, ["SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0"]);
+    let graph = crate::graph::Graph::from_definition(&definition).unwrap();
+    assert_eq!(graph.vertices().next().unwrap().outputs(), 1);
+}
+
+#[test]
 fn owners() {
     let name = |name: &str| Some(User::Name(name.into()));
     let id = |id| Some(User::Id(id));

@@ -75,7 +75,7 @@ pub(super) fn op(op: &pb::Op) -> Result<(), OpError> {
 /// How many outputs a checked op has.
 pub(super) fn outputs(op: &Op) -> u32 {
     match op {
-        Op::Exec(exec) => count(exec.mounts.iter().map(|mount| mount.output)),
+        Op::Exec(exec) => count(exec::outputs(exec)),
         Op::File(file) => count(file.actions.iter().map(|action| action.output)),
         Op::Passthrough(pass) => count(pass.outputs.iter().copied()),
         Op::Source(_) | Op::Build(_) | Op::Merge(_) | Op::Diff(_) => 1,

@@ -24,7 +24,15 @@ pub(super) fn check(exec: &pb::ExecOp, inputs: usize) -> Result<(), OpError> {
     if roots.next().is_some() {
         return Err(OpError::Invalid("there are two root mounts".to_owned()));
     }
-    check_outputs(exec.mounts.iter().map(|mount| mount.output))
+    check_outputs(outputs(exec))
+}
+
+/// The output numbers of the mounts. Those of secrets and agents are none: BuildKit's client leaves the field
+/// at 0 in them, and its daemon does not look.
+pub(super) fn outputs(exec: &pb::ExecOp) -> impl Iterator<Item = i64> {
+    let mounts = exec.mounts.iter();
+    let written = mounts.filter(|mount| !matches!(mount.mount_type(), MountType::Secret | MountType::Ssh));
+    written.map(|mount| mount.output)
 }
 
 fn check_mount(mount: &pb::Mount, inputs: usize) -> Result<(), OpError> {
@@ -50,7 +58,7 @@ fn check_mount(mount: &pb::Mount, inputs: usize) -> Result<(), OpError> {
     if let Some(cache) = &mount.cache_opt {
         known::<pb::CacheSharingOpt>("cache sharing", cache.sharing)?;
     }
-    if mount.output >= 0 && kind != MountType::Bind {
+    if mount.output >= 0 && matches!(kind, MountType::Cache | MountType::Tmpfs) {
         return Err(invalid("cannot have an output, only binds can"));
     }
     let all = matches!(mount.selector.as_str(), "" | "/");
