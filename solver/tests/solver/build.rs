@@ -1,6 +1,7 @@
 //! One build of the model, in an order that is given, with all that has to hold checked at every event.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::num::NonZeroU32;
 
 use cooperage_image::Digest;
@@ -21,7 +22,7 @@ pub(crate) enum Fault {
 }
 
 /// How a build is to go.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Plan {
     /// Which of the effects under way is answered next; taken modulo their number, and 0 after the end.
     pub(crate) order: Vec<u8>,
@@ -29,6 +30,17 @@ pub(crate) struct Plan {
     pub(crate) max_parallel: Option<u32>,
     /// Whether what is cancelled stops, or succeeds all the same.
     pub(crate) stops: bool,
+}
+
+/// As it is written in Rust, so that a failing case can be pasted into a test.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { order, fault, max_parallel, stops } = self;
+        write!(
+            f,
+            "Plan {{ order: vec!{order:?}, fault: {fault:?}, max_parallel: {max_parallel:?}, stops: {stops} }}"
+        )
+    }
 }
 
 /// What was seen.
@@ -39,7 +51,7 @@ pub(crate) struct Seen {
     pub(crate) how: BTreeMap<VertexId, How>,
     pub(crate) ran: Vec<VertexId>,
     pub(crate) recorded: BTreeSet<VertexId>,
-    /// Replays the build: see `Replay`.
+    /// Replays the build.
     pub(crate) events: Vec<Event>,
 }
 
@@ -88,7 +100,7 @@ struct Build<'a> {
     state: State,
     pending: Vec<Effect>,
     cancelled: BTreeSet<VertexId>,
-    /// Steps under way, with the op's digest when it is known.
+    /// Steps that were started, with their inputs.
     running: BTreeMap<VertexId, Vec<Input>>,
     identities: BTreeSet<Digest>,
     outcome: Option<Outcome>,

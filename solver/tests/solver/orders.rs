@@ -1,5 +1,5 @@
-//! Any graph, any order of events, any moment of failure. A failing case prints as the arguments of `case`,
-//! which can be pasted into a test.
+//! Any graph, any order of events, any moment of failure. A failing case prints as the arguments of `case`
+//! or `faulty_case`, which can be pasted into a test like [`pasted`].
 
 use std::collections::BTreeSet;
 
@@ -125,6 +125,63 @@ fn faulty_case(nodes: &[Node], plan: &Plan) {
     }
 }
 
+/// A usual build, one that ignores the cache, and a usual one again.
+fn ignoring_case(nodes: &[Node], plan: &Plan) {
+    let (usual, ignoring) = (graph(nodes, false), graph(nodes, true));
+    let (leaves, mut store) = (Leaves::default(), Store::default());
+    build(&usual, &leaves, &mut store, plan);
+    let seen = build(&ignoring, &leaves, &mut store, plan);
+    finishes_like_the_oracle(&ignoring, &leaves, &seen);
+    let steps = ignoring.vertices().filter(|vertex| !is_source(&ignoring, vertex.id)).count();
+    assert_eq!(seen.ran.len() + seen.state.counts().shared as usize, steps);
+    let after = build(&usual, &leaves, &mut store, plan);
+    assert_eq!(after.ran, []);
+}
+
+/// Cases that were found by the tests below and shrunk.
+mod pasted {
+    use super::*;
+    use Node::*;
+
+    /// The same op on the same inputs, with another path of them mounted, is another step.
+    #[test]
+    fn a_match_by_content_looks_at_selectors() {
+        let steps = [
+            Local(0),
+            Mkfile(0),
+            Mounted { root: 1, from: 0, path: 0, tag: 0 },
+            Mounted { root: 1, from: 0, path: 1, tag: 0 },
+            Merge { lower: 2, upper: 3 },
+        ];
+        case(&steps, &Plan::default(), (0, 0));
+    }
+
+    /// Two vertices that ignore the cache and have one content key are one step.
+    #[test]
+    fn what_ignores_the_cache_is_done_once() {
+        let steps = [
+            Local(0),
+            Copy { base: 0, from: 0, path: 0 },
+            Copy { base: 0, from: 1, path: 0 },
+            Copy { base: 1, from: 2, path: 2 },
+        ];
+        ignoring_case(&steps, &Plan::default());
+    }
+
+    /// An exec may be matched by one of the same build.
+    #[test]
+    fn equal_contents_by_two_ways_run_once() {
+        let steps = [
+            Image(0),
+            Exec { root: 0, tag: 0, proxy: false },
+            Exec { root: 1, tag: 2, proxy: false },
+            Merge { lower: 2, upper: 1 },
+            Exec { root: 3, tag: 2, proxy: false },
+        ];
+        case(&steps, &Plan::default(), (0, 0));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -146,15 +203,7 @@ proptest! {
     fn ignoring_the_cache_does_all_again_and_the_next_build_finds_that(
         nodes in any_nodes(10), plan in any_plan(),
     ) {
-        let (usual, ignoring) = (graph(&nodes, false), graph(&nodes, true));
-        let (leaves, mut store) = (Leaves::default(), Store::default());
-        build(&usual, &leaves, &mut store, &plan);
-        let seen = build(&ignoring, &leaves, &mut store, &plan);
-        finishes_like_the_oracle(&ignoring, &leaves, &seen);
-        let steps = ignoring.vertices().filter(|vertex| !is_source(&ignoring, vertex.id)).count();
-        assert_eq!(seen.ran.len() + seen.state.counts().shared as usize, steps);
-        let after = build(&usual, &leaves, &mut store, &plan);
-        assert_eq!(after.ran, []);
+        ignoring_case(&nodes, &plan);
     }
 
     #[test]
