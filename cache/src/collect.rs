@@ -81,7 +81,7 @@ pub(crate) fn sort_usage(records: &mut [UsageRecord]) {
 impl Inventory {
     /// Bytes of all objects.
     pub(crate) fn total_bytes(&self) -> u64 {
-        self.objects.values().map(|object| object.size_bytes).sum()
+        self.objects.values().fold(0, |sum, object| sum.saturating_add(object.size_bytes))
     }
 
     /// Says of blobs that nothing else describes which image they are of.
@@ -233,9 +233,12 @@ impl<'a> Round<'a> {
                 return;
             }
             if !in_use.contains(*id) && self.gone.insert(id) {
-                self.left_bytes -= self.inventory.objects[*id].size_bytes;
+                self.left_bytes = self.left_bytes.saturating_sub(self.inventory.objects[*id].size_bytes);
                 victims.objects.push((*id).clone());
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

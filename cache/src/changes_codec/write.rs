@@ -16,7 +16,7 @@ pub(crate) struct Encoded {
     pub(crate) needs: Vec<LayerId>,
     /// Whether any content is in the layer itself.
     pub(crate) own_files: bool,
-    /// About what the layer's directory takes on a disk.
+    /// About what the layer's directory takes on a disk; more than that if files have holes.
     pub(crate) files_size_bytes: u64,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn encode(id: &LayerId, changes: &Changes) -> Encoded {
         if let Change::File(file) = change {
             own_files |= is_own(&file.content, id);
         }
-        files_size_bytes += disk_size(change, &list.groups);
+        files_size_bytes = files_size_bytes.saturating_add(disk_size(change, &list.groups));
         list.push(path, change);
     });
     let header = Header {
@@ -104,7 +104,7 @@ fn disk_size(change: &Change, seen: &HashMap<LinkGroup, u64>) -> u64 {
     match change {
         Change::Dir(_) => BLOCK_BYTES,
         Change::File(file) if file.link.is_some_and(|group| seen.contains_key(&group)) => 0,
-        Change::File(file) => file.size_bytes.div_ceil(BLOCK_BYTES) * BLOCK_BYTES,
+        Change::File(file) => file.size_bytes.saturating_add(BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES,
         Change::Symlink(_) | Change::Special(_) | Change::Whiteout => 0,
     }
 }

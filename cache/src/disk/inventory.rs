@@ -114,7 +114,7 @@ fn layers(
             needs.retain(|id| matches!(id, ObjectId::Layer(_)));
         }
         let object = Object {
-            size_bytes: (row.get::<_, i64>(1)? + files).cast_unsigned(),
+            size_bytes: row.get::<_, i64>(1)?.saturating_add(files).cast_unsigned(),
             used_ms: row.get(6)?,
             needs,
             held: is_held,

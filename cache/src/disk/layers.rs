@@ -237,7 +237,7 @@ fn note_layer(root: &Root, index: &Connection, id: &LayerId, encoded: &Encoded) 
             id.as_bytes(),
             encoded.bytes.len() as i64,
             root.boot.as_str(),
-            encoded.files_size_bytes.cast_signed(),
+            i64::try_from(encoded.files_size_bytes).unwrap_or(i64::MAX),
             encoded.own_files,
             now_ms(),
         ),

@@ -71,7 +71,7 @@ impl Upkeep for DiskStore {
         for path in discarded {
             removal::remove_tree(&path).map_err(failed("remove", &path))?;
         }
-        let freed_bytes = removed.iter().map(|record| record.size_bytes).sum();
+        let freed_bytes = removed.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size_bytes));
         Ok(PruneReport { removed, freed_bytes })
     }
 }

@@ -50,7 +50,7 @@ impl Upkeep for MemoryStore {
         });
         let removed: Vec<_> =
             victims.objects.iter().map(|id| inventory.objects[id].usage_record(id, false)).collect();
-        let freed_bytes = removed.iter().map(|record| record.size_bytes).sum();
+        let freed_bytes = removed.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size_bytes));
         Ok(PruneReport { removed, freed_bytes })
     }
 }
