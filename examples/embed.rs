@@ -27,7 +27,7 @@ fn build() -> Result<(), Error> {
     let request = BuildRequest::new(context).tag(&name)?;
     let report = engine.build(&request, &print)?;
 
-    if let Some(image) = report.image {
+    if let Some(image) = &report.image {
         println!("{name} is {}, {} layers", image.digest, image.layers);
     }
     println!("{} steps ran, {} were cached", report.ran(), report.cached());

@@ -3,11 +3,12 @@
 //! Every op takes chains and gives chains. Sources and file ops work on trees alone; only an exec op
 //! needs directories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cooperage_image::Platform;
+use cooperage_image::tree::LayerId;
 use cooperage_llb::graph::Vertex;
 use cooperage_llb::key::ResultId;
 use cooperage_llb::pb::op::Op;
@@ -26,6 +27,7 @@ mod exec;
 mod failure;
 mod file;
 mod merge;
+mod missing;
 mod owner;
 mod source;
 mod unpack;
@@ -40,6 +42,8 @@ pub(crate) struct Workshop {
     pub(crate) stats: StatDigests,
     /// Directories by the name they have in `local://NAME`.
     pub(crate) directories: BTreeMap<String, PathBuf>,
+    /// Local directories that were walked in this build, by the layer they became.
+    pub(crate) walked: Mutex<HashMap<LayerId, source::Walked>>,
     /// Platform of ops that name none.
     pub(crate) platform: Platform,
     /// Time of what file ops make without a time of their own.

@@ -26,7 +26,11 @@ impl Workshop {
             for (number, read) in one.reads.iter().enumerate() {
                 let of = format!("input {} read {number}", one.index);
                 match read {
-                    Read::Copy(copy) => self.copied(&tree, copy, &of, &mut components).await?,
+                    Read::Copy(copy) => {
+                        let copied = self.copied(&tree, copy, &of, &mut components).await;
+                        copied
+                            .map_err(|failure| self.explained(failure, &one.input.chain, &selection(copy)))?;
+                    }
                     Read::Subtree(path) => components.push(self.subtree(&tree, path, &of).await?),
                     Read::File(path) => components.push(self.subtree(&tree, path, &of).await?),
                 }

@@ -1,5 +1,8 @@
 //! Source ops: base images and local directories.
 
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
 use cooperage_frontend::lower::ImageLocation;
 use cooperage_image::tree::Tree;
 use cooperage_image::tree::walk::{self, Modes, Owners, WalkOptions};
@@ -61,20 +64,28 @@ impl Workshop {
             exclude: list("local.excludepatterns")?,
             follow: list("local.followpaths")?,
             owners: Owners::Root,
-            modes: Modes::Kept,
+            modes: Modes::Portable,
         };
-        let directory = root.clone();
-        let walked = tokio::task::spawn_blocking(move || walk::walk(&directory, &what));
+        let (directory, options) = (root.clone(), what.clone());
+        let walked = tokio::task::spawn_blocking(move || walk::walk(&directory, &options));
         let tree: Tree = walked
             .await
             .map_err(|e| Error::Internal(e.to_string()))?
             .map_err(|e| Error::Environment(format!("reading the context: {e}")))?;
         self.stats.recall(root, &tree)?;
         let layer = self.layers.add_tree(&tree);
+        let known = Walked { directory: root.clone(), options: what };
+        self.walked.lock().unwrap_or_else(PoisonError::into_inner).insert(layer.clone(), known);
         let chain = Chain { layers: vec![layer] };
         self.layers.remember_tree(&chain, tree);
         Ok(Made { outputs: vec![chain], identity: None })
     }
+}
+
+/// A directory as it was walked.
+pub(crate) struct Walked {
+    pub(super) directory: PathBuf,
+    pub(super) options: WalkOptions,
 }
 
 /// `oci-layout://NAME@sha256:...`: the name of the context, whose value says which image.

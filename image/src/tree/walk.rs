@@ -57,8 +57,9 @@ pub enum Modes {
     /// As on disk.
     #[default]
     Kept,
-    /// What git records: files `0644`, or `0755` if their owner may execute them, and directories
-    /// `0755`. The same whatever the umask of the checkout was.
+    /// As a umask of 0022 would have left them: `0666` and `0664` are `0644`, `0777` and `0775` are `0755`, so that
+    /// a checkout under umask 0000 (GitLab's runner) or 0002 gives the same tree. Any other mode was chosen by
+    /// somebody, and is kept.
     Portable,
 }
 

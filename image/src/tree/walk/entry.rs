@@ -81,8 +81,11 @@ impl Walk {
         let mode = match (kind, self.modes) {
             (FileType::Symlink, _) => 0o777,
             (_, Modes::Kept) => bits,
-            (FileType::Directory, Modes::Portable) => 0o755,
-            (_, Modes::Portable) => 0o644 | if bits & 0o100 == 0 { 0 } else { 0o111 },
+            (_, Modes::Portable) => match bits {
+                0o666 | 0o664 => 0o644,
+                0o777 | 0o775 => 0o755,
+                chosen => chosen,
+            },
         };
         let (uid, gid) = match self.owners {
             Owners::Kept => (stat.stx_uid, stat.stx_gid),

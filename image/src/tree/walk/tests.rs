@@ -72,8 +72,8 @@ fn everything_is_seen_as_it_is() {
 
 #[test]
 fn the_machine_can_be_left_out() {
-    let folder = folder(&["d/run", "d/plain"]);
-    for (name, mode) in [("d/run", 0o777), ("d/plain", 0o666), ("d", 0o777)] {
+    let folder = folder(&["d/run", "d/plain", "d/secret"]);
+    for (name, mode) in [("d/run", 0o777), ("d/plain", 0o664), ("d/secret", 0o600), ("d", 0o777)] {
         fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     let options = WalkOptions { owners: Owners::Root, modes: Modes::Portable, ..WalkOptions::default() };
@@ -83,7 +83,8 @@ fn the_machine_can_be_left_out() {
         assert_eq!((node.meta().uid, node.meta().gid), (0, 0));
         node.meta().mode
     };
-    assert_eq!([mode("/"), mode("d"), mode("d/run"), mode("d/plain")], [0o755, 0o755, 0o755, 0o644]);
+    assert_eq!([mode("d"), mode("d/run"), mode("d/plain")], [0o755, 0o755, 0o644]);
+    assert_eq!(mode("d/secret"), 0o600);
 }
 
 #[test]
