@@ -108,8 +108,7 @@ impl Ops {
         while let Some(position) = open.pop() {
             let (digest, op) = &self.nodes[position];
             check::op(op).map_err(|source| GraphError::Op { vertex: *digest, source })?;
-            // Reversed, since petgraph walks the newest edge first.
-            for (index, input) in op.inputs.iter().enumerate().rev() {
+            for (index, input) in op.inputs.iter().enumerate() {
                 let other = self.position(input, index, digest)?;
                 let node = *seen.entry(other).or_insert_with(|| {
                     open.push(other);
@@ -120,6 +119,7 @@ impl Ops {
         }
         toposort(&needs, None).map_err(|cycle| GraphError::Cycle(self.nodes[needs[cycle.node_id()]].0))?;
         let mut order = Vec::with_capacity(needs.node_count());
+        // It looks at the newest edge first and stacks what it sees, so a first input comes before a second.
         let mut walk = DfsPostOrder::new(&needs, seen[&start]);
         while let Some(node) = walk.next(&needs) {
             order.push(needs[node]);

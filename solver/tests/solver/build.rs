@@ -66,6 +66,7 @@ pub(crate) fn build(graph: &Graph, leaves: &Leaves, store: &mut Store, plan: &Pl
         plan,
         pending: Vec::new(),
         cancelled: BTreeSet::new(),
+        stopping: false,
         running: BTreeMap::new(),
         identities: BTreeSet::new(),
         outcome: None,
@@ -100,6 +101,8 @@ struct Build<'a> {
     state: State,
     pending: Vec<Effect>,
     cancelled: BTreeSet<VertexId>,
+    /// From the event on that ended the build.
+    stopping: bool,
     /// Steps that were started, with their inputs.
     running: BTreeMap<VertexId, Vec<Input>>,
     identities: BTreeSet<Digest>,
@@ -110,6 +113,7 @@ struct Build<'a> {
 impl Build<'_> {
     fn tell(&mut self, event: Event) {
         self.seen.3.push(event.clone());
+        self.stopping |= matches!(event, Event::Failed { .. } | Event::Stopped { .. } | Event::Cancel);
         for effect in step(&mut self.state, event).expect("the model answers what was asked") {
             assert_eq!(self.outcome, None, "{effect:?} after the end");
             self.note(effect);
@@ -148,8 +152,10 @@ impl Build<'_> {
             | Effect::MatchContent { .. } => {}
         }
         let vertex = vertex_of(&effect);
-        let stopping = !self.cancelled.is_empty();
-        assert!(!stopping || matches!(effect, Effect::Record { .. }), "{effect:?} was started after a stop");
+        assert!(
+            !self.stopping || matches!(effect, Effect::Record { .. }),
+            "{effect:?} was started after a stop"
+        );
         assert!(self.pending.iter().all(|other| vertex_of(other) != vertex), "two effects of one vertex");
         self.pending.push(effect);
     }

@@ -156,6 +156,19 @@ mod pasted {
         case(&steps, &Plan::default(), (0, 0));
     }
 
+    /// So it is by definition: both inputs have identities here.
+    #[test]
+    fn a_definition_key_has_the_selector() {
+        let steps = [
+            Image(0),
+            Mkfile(0),
+            Mounted { root: 1, from: 0, path: 0, tag: 0 },
+            Mounted { root: 1, from: 0, path: 1, tag: 0 },
+            Merge { lower: 2, upper: 3 },
+        ];
+        case(&steps, &Plan::default(), (0, 0));
+    }
+
     /// Two vertices that ignore the cache and have one content key are one step.
     #[test]
     fn what_ignores_the_cache_is_done_once() {
@@ -183,7 +196,7 @@ mod pasted {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_makes_what_the_oracle_makes(
