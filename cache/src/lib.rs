@@ -15,7 +15,7 @@
 
 mod changes_codec;
 mod collect;
-pub mod disk;
+mod disk;
 mod explain;
 pub mod memory;
 mod racy;

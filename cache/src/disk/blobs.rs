@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use cooperage_image::{Digest, Hasher};
@@ -16,6 +15,7 @@ use super::index::Fault;
 use super::lease::Held;
 use super::power::digest_of;
 use super::root::{Root, now_ms};
+use super::session::Temporary;
 
 /// Between a compressor's small writes and the file.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -32,12 +32,12 @@ impl BlobStore for DiskStore {
     }
 
     fn writer(&self) -> Result<Box<dyn BlobWriter>, StoreError> {
-        let path = self.root.session.fresh_path("blob");
-        let file = File::create_new(&path).map_err(failed("create", &path))?;
+        let temporary = self.root.session.temporary("blob");
+        let file = File::create_new(temporary.path()).map_err(failed("create", temporary.path()))?;
         Ok(Box::new(NewBlob {
             root: Arc::clone(&self.root),
             file: BufWriter::with_capacity(BUFFER_BYTES, file),
-            path,
+            temporary,
             hasher: Hasher::new(),
             size_bytes: 0,
         }))
@@ -118,11 +118,12 @@ fn note_blob(root: &Root, index: &Connection, digest: &Digest, size: u64) -> Res
 
 /// A blob on its way.
 struct NewBlob {
-    root: Arc<Root>,
     file: BufWriter<File>,
-    path: PathBuf,
+    temporary: Temporary,
     hasher: Hasher,
     size_bytes: u64,
+    /// Last, so that the corner outlives what is in it.
+    root: Arc<Root>,
 }
 
 impl Write for NewBlob {
@@ -140,7 +141,7 @@ impl Write for NewBlob {
 
 impl BlobWriter for NewBlob {
     fn commit(mut self: Box<Self>, expected: Option<&Digest>) -> Result<(Digest, u64), StoreError> {
-        self.file.flush().map_err(failed("write", &self.path))?;
+        self.file.flush().map_err(failed("write", self.temporary.path()))?;
         let digest = self.hasher.clone().finish();
         if let Some(expected) = expected.filter(|expected| **expected != digest) {
             return Err(StoreError::Mismatch { expected: expected.to_string(), actual: digest.to_string() });
@@ -152,19 +153,12 @@ impl BlobWriter for NewBlob {
             let there = present(fs::metadata(&target)).map_err(failed("inspect", &target))?;
             let vouched = vouched_size(root, transaction, &digest)?;
             if vouched.is_none() || vouched != there.map(|meta| meta.len()) {
-                fs::rename(&self.path, &target).map_err(failed("rename", &target))?;
+                fs::rename(self.temporary.path(), &target).map_err(failed("rename", &target))?;
                 note_blob(root, transaction, &digest, self.size_bytes)?;
             }
             Ok(())
         })?;
         finding.hold(Held::Blob(digest))?;
         Ok((digest, self.size_bytes))
-    }
-}
-
-impl Drop for NewBlob {
-    fn drop(&mut self) {
-        // Gone already if it was committed; else it goes with the process's corner at the latest.
-        let _ = fs::remove_file(&self.path);
     }
 }

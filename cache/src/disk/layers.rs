@@ -33,24 +33,19 @@ impl LayerStore for DiskStore {
             return Ok(());
         }
         let encoded = changes_codec::encode(id, changes);
-        let temporary = root.session.fresh_path("changes");
-        fs::write(&temporary, &encoded.bytes).map_err(failed("write", &root.layout.changes(id)))?;
+        let temporary = root.session.temporary("changes");
+        fs::write(temporary.path(), &encoded.bytes).map_err(failed("write", &root.layout.changes(id)))?;
         let finding = root.finding()?;
-        let kept = root.index.write("record a layer", |transaction| {
+        root.index.write("record a layer", |transaction| {
             if layers::sound(root, transaction, id)?.is_some() {
-                return Ok(false);
+                return Ok(());
             }
             make_layer_directory(&root.layout.layer(id))?;
             let target = root.layout.changes(id);
-            fs::rename(&temporary, &target).map_err(failed("rename", &target))?;
-            note_layer(root, transaction, id, &encoded)?;
-            Ok(true)
+            fs::rename(temporary.path(), &target).map_err(failed("rename", &target))?;
+            note_layer(root, transaction, id, &encoded)
         })?;
-        finding.hold(Held::Layer(layer_digest(id)))?;
-        if !kept {
-            present(fs::remove_file(&temporary)).map_err(failed("remove", &temporary))?;
-        }
-        Ok(())
+        finding.hold(Held::Layer(layer_digest(id)))
     }
 
     /// The change set is written once, so the time of its file is that of the layer.

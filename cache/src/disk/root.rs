@@ -140,14 +140,14 @@ pub(crate) fn now_ms() -> i64 {
 /// Writes a file of the layout: a temporary name, a sync, a rename. The few files that are written so are
 /// not known to the database, so nothing else could tell after a power failure that they are not whole.
 pub(crate) fn place(session: &Session, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = session.fresh_path("file");
+    let temporary = session.temporary("file");
     let write = || {
-        let mut file = File::create_new(&temporary)?;
+        let mut file = File::create_new(temporary.path())?;
         file.write_all(bytes)?;
         file.sync_data()
     };
     write().map_err(failed("write", path))?;
-    fs::rename(&temporary, path).map_err(failed("replace", path))
+    fs::rename(temporary.path(), path).map_err(failed("replace", path))
 }
 
 /// Whether the root has a version, and this program knows it.

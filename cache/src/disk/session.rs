@@ -23,6 +23,22 @@ pub(crate) struct Session {
     next: AtomicU64,
 }
 
+/// A file on its way to its name.
+pub(crate) struct Temporary(PathBuf);
+
+impl Temporary {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already if it was renamed; else it goes with the corner at the latest.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// A corner found in `tmp/`.
 pub(crate) enum Corner {
     /// Its process lives and holds what the lease file lists.
@@ -54,8 +70,13 @@ impl Session {
         (&self.lease).write_all(record).map_err(failed("write", &lease_path(&self.directory)))
     }
 
+    /// A path for a file that is removed on drop, unless it was renamed.
+    pub(crate) fn temporary(&self, prefix: &str) -> Temporary {
+        Temporary(self.fresh_path(prefix))
+    }
+
     /// A path that nothing has yet.
-    pub(crate) fn fresh_path(&self, prefix: &str) -> PathBuf {
+    fn fresh_path(&self, prefix: &str) -> PathBuf {
         self.directory.join(format!("{prefix}-{}", self.next.fetch_add(1, Ordering::Relaxed)))
     }
 

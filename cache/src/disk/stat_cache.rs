@@ -38,9 +38,9 @@ impl StatCache for DiskStore {
         let seen_from = loads.get(root).copied().unwrap_or(self.root.opened);
         drop(loads);
         let path = file_of(&self.root.layout, root);
-        let temporary = self.root.session.fresh_path("stat");
-        fs::write(&temporary, encode(root, entries, seen_from)).map_err(failed("write", &path))?;
-        fs::rename(&temporary, &path).map_err(failed("rename", &path))
+        let temporary = self.root.session.temporary("stat");
+        fs::write(temporary.path(), encode(root, entries, seen_from)).map_err(failed("write", &path))?;
+        fs::rename(temporary.path(), &path).map_err(failed("rename", &path))
     }
 }
 

@@ -21,7 +21,7 @@ use super::locking::{self, Share};
 use super::record_row;
 use super::removal;
 use super::root::{Root, sweep};
-use crate::collect::{Inventory, Object, ObjectId, sort_usage};
+use crate::collect::{Object, ObjectId, sort_usage};
 
 /// Remembered digests beyond this many, oldest first, are forgotten by a collection.
 const MEMO_LIMIT: u32 = 500_000;
@@ -31,8 +31,7 @@ impl Upkeep for DiskStore {
         let root = &self.root;
         root.flush_uses()?;
         let mut inventory = root.inventory(&root.held_by_anyone()?)?;
-        // Free mounts are locked only until the list is made.
-        drop(root.add_mounts(&mut inventory)?);
+        inventory.objects.extend(root.mounts(|_, _| {})?);
         let mut records = inventory.usage();
         records.extend(leftovers::dead_corners(root)?.into_iter().map(|leftover| leftover.record));
         sort_usage(&mut records);
@@ -47,11 +46,14 @@ impl Upkeep for DiskStore {
             let dead = leftovers::dead_corners(root)?;
             (dead.into_iter().map(|leftover| leftover.record).collect(), sweep(&root.layout, &root.session)?)
         };
+        let mut free = FreeMounts::new();
+        // Measured before, since it may take long and everybody waits for a collection.
+        let mounts = root.mounts(|mount, lock| drop(free.insert(mount.name.clone(), (mount, lock))))?;
         {
             let _alone = locking::wait(&root.layout.collect_lock(), Share::Exclusive)?;
             let held = root.held_by_anyone()?;
             let mut inventory = root.inventory(&held)?;
-            let free = root.add_mounts(&mut inventory)?;
+            inventory.objects.extend(mounts);
             let victims = inventory.choose(what);
             root.change_names(|index| {
                 let before = index.manifests.len();
@@ -68,9 +70,10 @@ impl Upkeep for DiskStore {
                 removed.push(record);
             }
         }
-        for path in discarded {
-            removal::remove_tree(&path).map_err(failed("remove", &path))?;
-        }
+        // One that cannot be removed does not keep the others.
+        let remove = |path: &PathBuf| removal::remove_tree(path).map_err(failed("remove", path));
+        let results: Vec<_> = discarded.iter().map(remove).collect();
+        results.into_iter().collect::<Result<(), _>>()?;
         let freed_bytes = removed.iter().fold(0, |sum: u64, record| sum.saturating_add(record.size_bytes));
         Ok(PruneReport { removed, freed_bytes })
     }
@@ -80,24 +83,30 @@ impl Upkeep for DiskStore {
 type FreeMounts = BTreeMap<String, (Instance, File)>;
 
 impl Root {
-    /// Adds the cache mounts to `inventory`, locking those that are free.
-    fn add_mounts(&self, inventory: &mut Inventory) -> Result<FreeMounts, StoreError> {
-        let mut free = BTreeMap::new();
+    /// The cache mounts. Those that are free are given to `each_free` with their lock, so that nobody comes
+    /// to use one until the lock is dropped.
+    fn mounts(
+        &self,
+        mut each_free: impl FnMut(Instance, File),
+    ) -> Result<Vec<(ObjectId, Object)>, StoreError> {
+        let mut found = Vec::new();
         for mount in cache_mounts::instances(self)? {
             let lock = locking::try_removable(&mount.lock_path, Share::Exclusive)?;
-            let object = Object {
-                size_bytes: removal::disk_usage(&mount.path).map_err(failed("measure", &mount.path))?,
+            let id = ObjectId::Mount(mount.name.clone());
+            let path = mount.path.clone();
+            let mut object = Object {
                 used_ms: mount.used_ms,
-                needs: Vec::new(),
                 held: lock.is_none(),
                 description: format!("cache mount {}", mount.id),
+                ..Object::default()
             };
-            inventory.objects.insert(ObjectId::Mount(mount.name.clone()), object);
             if let Some(lock) = lock {
-                free.insert(mount.name.clone(), (mount, lock));
+                each_free(mount, lock);
             }
+            object.size_bytes = removal::disk_usage(&path).map_err(failed("measure", &path))?;
+            found.push((id, object));
         }
-        Ok(free)
+        Ok(found)
     }
 
     /// Takes the file of an object that no row leads to any more out of sight.

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::slice::from_ref;
 
 use cooperage_cache::DiskStore;
 use cooperage_image::Digest;
@@ -331,7 +332,7 @@ fn the_layer_of_a_step_that_was_not_recorded_is_collected() {
     let id = put_layer(&disk.open(), "l", b"x");
     let store = disk.open();
     let k = key(Definition, &[("op", "o")]);
-    store.record(&digest("o"), "s", &[k.clone()], &result("r", &[&id])).unwrap();
+    store.record(&digest("o"), "s", from_ref(&k), &result("r", &[&id])).unwrap();
     // Recording holds what was recorded, also where another process made it.
     assert_eq!(store.prune(&PruneRequest::default()).unwrap().removed, []);
     assert!(store.lookup(k.digest()).unwrap().is_some());

@@ -1,5 +1,6 @@
 //! What every result index does.
 
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cooperage_image::media_type::{Compression, OCI_LAYER_GZIP};
@@ -36,7 +37,7 @@ fn a_recorded_result_is_found(store: &impl Store) {
     assert_eq!(store.lookup(content.digest()).unwrap(), Some(made));
     let scratch = result("scratch", &[]);
     let empty = key(Definition, &[("op", "empty")]);
-    store.record(&digest("empty"), "FROM scratch", &[empty.clone()], &scratch).unwrap();
+    store.record(&digest("empty"), "FROM scratch", from_ref(&empty), &scratch).unwrap();
     assert_eq!(store.lookup(empty.digest()).unwrap(), Some(scratch));
 }
 
@@ -45,7 +46,7 @@ fn who_comes_second_adopts(store: &impl Store) {
     let other = put_layer(store, "other", b"y");
     let (one, two) = (key(Definition, &[("op", "1")]), key(Content, &[("op", "2")]));
     let (first, second) = (result("first", &[&id]), result("second", &[&other]));
-    store.record(&digest("o"), "s", &[two.clone()], &first).unwrap();
+    store.record(&digest("o"), "s", from_ref(&two), &first).unwrap();
     let kept = store.record(&digest("o"), "s", &[one.clone(), two.clone()], &second).unwrap();
     assert_eq!(kept, first);
     assert_eq!(store.lookup(one.digest()).unwrap(), Some(first.clone()));
@@ -61,7 +62,7 @@ fn a_layer_must_be_to_be_had(store: &impl Store) {
     let found = |expected: bool, why: &str| {
         assert_eq!(store.lookup(k.digest()).unwrap().is_some(), expected, "{why}");
     };
-    store.record(&digest("o"), "s", &[k.clone()], &lost).unwrap();
+    store.record(&digest("o"), "s", from_ref(&k), &lost).unwrap();
     found(false, "no change set");
     LayerStore::put(store, &id, &changes(&[("own", file(local())), ("copy", file(inside(&needed, "file")))]))
         .unwrap();
@@ -82,8 +83,8 @@ fn a_layer_must_be_to_be_had(store: &impl Store) {
     let k = key(Definition, &[("op", "far")]);
     LayerStore::put(store, &far, &changes(&[("own", file(local()))])).unwrap();
     let far_result = result("far", &[&far]);
-    store.record(&digest("far"), "s", &[k.clone()], &lost_of("far2")).unwrap();
-    assert_eq!(store.record(&digest("far"), "s", &[k.clone()], &far_result).unwrap(), far_result);
+    store.record(&digest("far"), "s", from_ref(&k), &lost_of("far2")).unwrap();
+    assert_eq!(store.record(&digest("far"), "s", from_ref(&k), &far_result).unwrap(), far_result);
     assert_eq!(store.lookup(k.digest()).unwrap(), None);
     let origin = Some("host.example/a:1".parse().unwrap());
     store

@@ -1,5 +1,7 @@
 //! What every store's usage and collection do.
 
+use std::slice::from_ref;
+
 use cooperage_image::media_type::{Compression, Family, OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST};
 use cooperage_image::{Descriptor, DiffId, Manifest};
 use cooperage_llb::key::KeyKind::Definition;
@@ -47,7 +49,7 @@ fn what_nobody_holds_goes<S: Store>(open: &impl Fn() -> S) {
     let id = put_layer(&store, "l", b"x");
     put_bytes(&store, b"blob");
     drop(store.cache_mount("id", Sharing::Shared, &CancelToken::new()).unwrap().unwrap());
-    store.record(&digest("o"), "RUN x", &[k.clone()], &result("r", &[&id])).unwrap();
+    store.record(&digest("o"), "RUN x", from_ref(&k), &result("r", &[&id])).unwrap();
     drop(store);
     let store = open();
     let usage = store.usage().unwrap();
@@ -62,7 +64,7 @@ fn what_nobody_holds_goes<S: Store>(open: &impl Fn() -> S) {
     assert!(store.changes(&id).unwrap().is_none());
     assert_eq!(store.directory(&id).unwrap(), None);
     assert_eq!(put_layer(&store, "l", b"again"), id);
-    store.record(&digest("o"), "RUN x", &[k.clone()], &result("r", &[&id])).unwrap();
+    store.record(&digest("o"), "RUN x", from_ref(&k), &result("r", &[&id])).unwrap();
     assert!(store.lookup(k.digest()).unwrap().is_some());
 }
 
@@ -73,7 +75,7 @@ fn needed_layers_stay_with_what_needs_them<S: Store>(open: &impl Fn() -> S) {
     let id = layer("l");
     LayerStore::put(&store, &id, &changes(&[("copy", file(inside(&needed, "file")))])).unwrap();
     let k = key(Definition, &[("op", "o")]);
-    store.record(&digest("o"), "COPY", &[k.clone()], &result("r", &[&id])).unwrap();
+    store.record(&digest("o"), "COPY", from_ref(&k), &result("r", &[&id])).unwrap();
     drop(store);
     let store = open();
     assert!(store.lookup(k.digest()).unwrap().is_some());

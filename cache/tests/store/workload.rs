@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::slice::from_ref;
 
 use cooperage_cache::DiskStore;
 use cooperage_image::media_type::{Compression, OCI_LAYER, OCI_MANIFEST};
@@ -85,7 +86,7 @@ fn run(store: &DiskStore, n: u64, k: &Key) {
             .record(
                 k.components().first().map(|part| &part.digest).unwrap(),
                 "RUN",
-                &[k.clone()],
+                from_ref(k),
                 &step_result(n)
             )
             .unwrap(),
