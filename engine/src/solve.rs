@@ -20,7 +20,6 @@ use crate::ops::{OpFailure, Workshop};
 use crate::report::StepSummary;
 
 mod excerpt;
-mod identity;
 mod log;
 mod matching;
 mod perform;

@@ -63,6 +63,17 @@ impl ResultIndex for DiskStore {
         Ok(kept)
     }
 
+    fn replace(&self, op: &Digest, step: &str, keys: &[Key], result: &StepResult) -> Result<(), StoreError> {
+        let finding = self.root.finding()?;
+        self.root.index.write("replace a result", |transaction| {
+            for key in keys {
+                insert(transaction, op, step, key, result)?;
+            }
+            Ok(())
+        })?;
+        hold_all(&finding, layers_of(result))
+    }
+
     fn candidates(&self, op: &Digest, limit: usize) -> Result<Vec<Candidate>, StoreError> {
         let rows = self.root.index.read("list the runs of a step", |index| {
             let mut statement = index

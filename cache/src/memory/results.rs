@@ -51,6 +51,17 @@ impl ResultIndex for MemoryStore {
         Ok(kept)
     }
 
+    fn replace(&self, op: &Digest, step: &str, keys: &[Key], result: &StepResult) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for key in keys {
+            state.records.retain(|record| record.key.digest() != key.digest());
+            let record = Record { op: *op, step: step.to_owned(), key: key.clone(), result: result.clone() };
+            state.records.push(record);
+        }
+        self.hold_layers(&mut state, result);
+        Ok(())
+    }
+
     fn candidates(&self, op: &Digest, limit: usize) -> Result<Vec<Candidate>, StoreError> {
         let mut state = self.state();
         let runs =

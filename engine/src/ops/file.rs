@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cooperage_image::tree::edit::{Copy, MakeDir, MakeFile, MakeSymlink, ModeChange, Remove};
 use cooperage_image::tree::{Changes, Timestamp, Tree, edit};
+use cooperage_llb::graph::action_order;
 use cooperage_llb::pb::{self, file_action::Action};
 use cooperage_llb::ports::result_index::Chain;
 
@@ -12,8 +13,9 @@ use crate::Error;
 
 /// Values that actions work on: inputs first, then the results of earlier actions.
 struct Values {
-    trees: Vec<Value>,
-    inputs: usize,
+    inputs: Vec<Value>,
+    /// By action; actions may refer to later ones, so they are not done in their order.
+    made: Vec<Option<Value>>,
 }
 
 /// A tree, and the chain that it is the top of.
@@ -26,17 +28,18 @@ struct Value {
 
 impl Workshop {
     pub(super) async fn file(&self, op: &pb::FileOp, inputs: &[Chain]) -> Result<Vec<Chain>, OpFailure> {
-        let mut values = Values { trees: Vec::new(), inputs: inputs.len() };
+        let mut values = Values { inputs: Vec::new(), made: vec![None; op.actions.len()] };
         for chain in inputs {
-            values.trees.push(Value { tree: self.layers.tree(chain).await?, below: chain.clone() });
+            values.inputs.push(Value { tree: self.layers.tree(chain).await?, below: chain.clone() });
         }
         let mut outputs = Vec::new();
-        for action in &op.actions {
+        for index in action_order(op, inputs.len()) {
+            let action = &op.actions[index];
             let made = self.act(action, &values).await?;
             if action.output >= 0 {
                 outputs.push((action.output, made.clone()));
             }
-            values.trees.push(made);
+            values.made[index] = Some(made);
         }
         outputs.sort_by_key(|(index, _)| *index);
         let mut chains = Vec::with_capacity(outputs.len());
@@ -158,13 +161,16 @@ pub(super) fn selection(copy: &pb::FileActionCopy) -> Result<Copy, OpFailure> {
 impl Values {
     /// An input, an earlier result, or (-1) scratch.
     fn get(&self, index: i64) -> Value {
-        let found = usize::try_from(index).ok().and_then(|index| self.trees.get(index));
+        let found = usize::try_from(index).ok().and_then(|index| match index.checked_sub(self.inputs.len()) {
+            None => self.inputs.get(index),
+            Some(action) => self.made.get(action).and_then(Option::as_ref),
+        });
         found.cloned().unwrap_or_else(|| Value { tree: Tree::empty(), below: Chain::default() })
     }
 
     /// The op's inputs, for owners by name.
     fn inputs(&self) -> Vec<Option<&Tree>> {
-        self.trees[..self.inputs].iter().map(|value| Some(&value.tree)).collect()
+        self.inputs.iter().map(|value| Some(&value.tree)).collect()
     }
 }
 

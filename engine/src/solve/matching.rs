@@ -1,9 +1,10 @@
-//! Early cut-off across a RUN: an earlier run of the same op whose inputs had other identities and the
-//! same contents has the same result.
+//! Early cut-off across a RUN: an earlier run of the same op whose key differs in nothing but which
+//! results its inputs are, and whose inputs had the same contents, has the same result.
 
 use cooperage_image::Digest;
-use cooperage_llb::ports::result_index::{Candidate, Chain, StepResult};
-use cooperage_solver::Input;
+use cooperage_llb::key::DifferingInput;
+use cooperage_llb::ports::result_index::{Chain, StepResult};
+use cooperage_solver::{Input, Keys};
 
 use super::perform::Performer;
 use crate::ops::OpFailure;
@@ -17,26 +18,24 @@ impl Performer {
         &self,
         op: &Digest,
         inputs: &[Input],
+        keys: &Keys,
     ) -> Result<Option<StepResult>, OpFailure> {
         for candidate in self.workshop.ports.results.candidates(op, CANDIDATES_MAX)? {
-            if self.same_inputs(&candidate, inputs).await? {
+            if let Some(differing) = keys.first().differing_inputs(&candidate.key)
+                && self.same_contents_of_all(&differing, inputs).await?
+            {
                 return Ok(Some(candidate.result));
             }
         }
         Ok(None)
     }
 
-    async fn same_inputs(&self, candidate: &Candidate, inputs: &[Input]) -> Result<bool, OpFailure> {
-        for (index, input) in inputs.iter().enumerate() {
-            let Some(earlier) = self.recall_input(&candidate.key, index, input.output)? else {
-                return Ok(false);
-            };
-            if Some(earlier) == input.result {
-                continue;
-            }
-            let Some(result) = self.workshop.ports.results.lookup(&earlier.0)? else { return Ok(false) };
-            let Some(chain) = result.outputs.get(input.output as usize) else { return Ok(false) };
-            if !self.same_contents(chain, &input.chain).await? {
+    async fn same_contents_of_all(&self, differing: &[DifferingInput], inputs: &[Input]) -> Result<bool, OpFailure> {
+        for one in differing {
+            let earlier = self.workshop.ports.results.lookup(&one.earlier.result.0)?;
+            let earlier = earlier.as_ref().and_then(|result| result.outputs.get(one.earlier.output as usize));
+            let (Some(earlier), Some(ours)) = (earlier, inputs.get(one.index as usize)) else { return Ok(false) };
+            if !self.same_contents(earlier, &ours.chain).await? {
                 return Ok(false);
             }
         }

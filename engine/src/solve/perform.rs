@@ -40,12 +40,12 @@ impl Performer {
                 let digests = self.or_stopped(self.workshop.digests(&inputs)).await?;
                 Ok(Answer::Digested { vertex, digests })
             }
-            Effect::MatchContent { op, inputs, .. } => {
-                let hit = self.or_stopped(self.matching(&op, &inputs)).await?;
+            Effect::MatchContent { op, inputs, keys, .. } => {
+                let hit = self.or_stopped(self.matching(&op, &inputs, &keys)).await?;
                 Ok(Answer::Matched { vertex, hit })
             }
             Effect::Run { inputs, keys, .. } => self.run(&inputs, &keys).await,
-            Effect::Record { op, keys, result, .. } => self.record(&op, &keys, &result).await,
+            Effect::Record { op, keys, replace, result, .. } => self.record(&op, &keys, &replace, &result).await,
             Effect::Cancel { .. } | Effect::Done { .. } | Effect::Finish(_) => {
                 Err(Error::Internal("an effect that asks for nothing was performed".to_owned()).into())
             }
@@ -108,25 +108,25 @@ impl Performer {
         };
         if shared_work {
             // Recorded while the lock is held, so that who waits for it finds the result.
-            self.record_run(inputs, keys, &made.outputs).await?;
+            self.record_run(keys, &made.outputs).await?;
         }
         Ok(Answer::Ran { vertex, outputs: made.outputs })
     }
 
-    async fn record_run(&self, inputs: &[Input], keys: &Keys, outputs: &[Chain]) -> Result<(), OpFailure> {
+    async fn record_run(&self, keys: &Keys, outputs: &[Chain]) -> Result<(), OpFailure> {
         let result = StepResult { id: keys.identity(), outputs: outputs.to_vec() };
         let op = cooperage_llb::key::op_digest(&self.vertex().op);
-        self.put(&op, &keys.to_record(), &result).await?;
-        self.remember_inputs(inputs, keys.first())
+        self.put(&op, &keys.to_record(), &keys.to_replace(), &result).await.map(drop)
     }
 
     async fn record(
         &self,
         op: &cooperage_image::Digest,
         keys: &[Key],
+        replace: &[Key],
         result: &StepResult,
     ) -> Result<Answer, OpFailure> {
-        let result = self.put(op, keys, result).await?;
+        let result = self.put(op, keys, replace, result).await?;
         Ok(Answer::Recorded { vertex: self.vertex, result })
     }
 
@@ -134,15 +134,21 @@ impl Performer {
         &self,
         op: &cooperage_image::Digest,
         keys: &[Key],
+        replace: &[Key],
         result: &StepResult,
     ) -> Result<StepResult, OpFailure> {
         let (workshop, name) = (Arc::clone(&self.workshop), self.vertex().name());
-        let (op, keys, result) = (*op, keys.to_vec(), result.clone());
+        let (op, keys, replace, result) = (*op, keys.to_vec(), replace.to_vec(), result.clone());
         let recorded = tokio::task::spawn_blocking(move || -> Result<StepResult, Error> {
             for chain in &result.outputs {
                 workshop.layers.persist(chain)?;
             }
-            Ok(workshop.ports.results.record(&op, &name, &keys, &result)?)
+            let results = &workshop.ports.results;
+            let recorded = results.record(&op, &name, &keys, &result)?;
+            if !replace.is_empty() {
+                results.replace(&op, &name, &replace, &recorded)?;
+            }
+            Ok(recorded)
         });
         Ok(recorded.await.map_err(|e| Error::Internal(e.to_string()))??)
     }

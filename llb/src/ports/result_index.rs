@@ -42,6 +42,10 @@ pub trait ResultIndex: Send + Sync {
         result: &StepResult,
     ) -> Result<StepResult, StoreError>;
 
+    /// Makes `keys` lead to `result`, whatever they led to (`--no-cache`: the next usual build is to find the
+    /// new result).
+    fn replace(&self, op: &Digest, step: &str, keys: &[Key], result: &StepResult) -> Result<(), StoreError>;
+
     /// Inputs' results of the newest recorded runs of `op`, newest first, at most `limit`: candidates
     /// for a match by content.
     fn candidates(&self, op: &Digest, limit: usize) -> Result<Vec<Candidate>, StoreError>;
