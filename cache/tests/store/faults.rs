@@ -301,23 +301,8 @@ fn tier_root_a_read_only_store_is_said_to_be_one() {
     }
 }
 
-#[test]
-fn a_root_of_somebody_else_is_said_to_be_read_only() {
-    use std::os::unix::fs::PermissionsExt;
-    if rustix::process::geteuid().is_root() {
-        // Root may write anywhere; /proc is where even it may not create.
-        let error = open_error(Path::new("/proc/cooper"));
-        assert!(matches!(error, StoreError::Io { .. } | StoreError::ReadOnly { .. }), "{error}");
-        return;
-    }
-    let disk = Disk::new();
-    fs::set_permissions(disk.directory.path(), fs::Permissions::from_mode(0o500)).unwrap();
-    assert!(matches!(open_error(&disk.root()), StoreError::ReadOnly { .. }));
-    fs::set_permissions(disk.directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-}
-
 /// Runs what needs root; a machine where `COOPER_TIERS_MUST_RUN` names the tier must be able to.
-fn as_root<T>(make: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn as_root<T>(make: impl FnOnce() -> T) -> Option<T> {
     if rustix::process::geteuid().is_root() {
         return Some(make());
     }

@@ -1,14 +1,17 @@
 //! Several processes on one root, some of them killed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cooperage_cache::DiskStore;
-use cooperage_llb::ports::Upkeep;
 use cooperage_llb::ports::upkeep::{PruneRequest, UsageKind};
+use cooperage_llb::ports::{StoreError, Upkeep};
 
+use crate::faults::as_root;
 use crate::samples::Disk;
 use crate::workload::{build, verify};
 
@@ -41,21 +44,30 @@ fn child() {
                 store.prune(&PruneRequest { all: false, keep_bytes: Some(100_000) }).unwrap();
                 store.prune(&PruneRequest { all: true, keep_bytes: Some(50_000) }).unwrap();
             }
+            "be refused" => {
+                let error = DiskStore::open(&root).map(drop).unwrap_err();
+                assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+                return;
+            }
             other => panic!("{other}"),
         }
     }
 }
 
 fn spawn(job: &str, root: &Path, millis: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    command(job, root, millis).spawn().unwrap()
+}
+
+fn command(job: &str, root: &Path, millis: u64) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "processes::child", "--ignored", "--nocapture", "--test-threads=1"])
         .env(CHILD_JOB, job)
         .env(CHILD_ROOT, root)
         .env(CHILD_MILLIS, millis.to_string())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
 }
 
 fn join(child: Child) {
@@ -113,4 +125,17 @@ fn killed_at_random() {
     build(&store, STEPS);
     store.prune(&PruneRequest { all: false, keep_bytes: None }).unwrap();
     assert_eq!(verify(&store, STEPS), STEPS);
+}
+
+#[test]
+fn tier_root_a_root_of_somebody_else_is_said_to_be_read_only() {
+    let Some(disk) = as_root(Disk::new) else { return };
+    build(&disk.open(), 1);
+    // Once a store that may be entered, once one that may not, once a place where none can be made.
+    for (mode, root) in
+        [(0o711, disk.root()), (0o700, disk.root()), (0o711, disk.directory.path().join("new"))]
+    {
+        fs::set_permissions(disk.directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        join(command("be refused", &root, 60_000).uid(65534).gid(65534).spawn().unwrap());
+    }
 }
