@@ -31,7 +31,9 @@ lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 unit:
-	COOPER_TIERS_MUST_RUN=$(COOPER_TIERS_MUST_RUN) $(CARGO) test --locked --workspace --exclude cooperage-tests
+	$(CARGO) test --locked --workspace --exclude cooperage-tests --exclude cooperage-executor
+	$(CARGO) test --locked -p cooperage-executor --lib --test plans
+	CARGO="$(CARGO)" tests/tiers.sh
 
 e2e: $(COOPER)
 	COOPER=$(abspath $(COOPER)) $(CARGO) test --locked -p cooperage-tests

@@ -122,6 +122,15 @@ impl Error {
         }
     }
 
+    /// Something on the machine's disk that did not succeed, with all its causes. A full disk is told apart.
+    pub(crate) fn disk(doing: impl Into<String>, error: &(dyn std::error::Error + 'static)) -> Self {
+        let doing = doing.into();
+        match is_full(error) {
+            true => StoreError::Full { path: doing.into() }.into(),
+            false => Self::Environment(format!("{doing}: {}", causes(error))),
+        }
+    }
+
     pub(crate) fn file(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -138,6 +147,22 @@ pub(crate) fn run_error_kind(error: &RunError) -> Kind {
         RunError::System { .. } | RunError::Unsupported { .. } => Kind::Environment,
         RunError::Malformed(_) => Kind::Usage,
     }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", causes(cause)),
+        None => error.to_string(),
+    }
+}
+
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let here = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| matches!(e.kind(), StorageFull | QuotaExceeded));
+    here || error.source().is_some_and(is_full)
 }
 
 #[cfg(test)]

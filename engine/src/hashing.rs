@@ -31,7 +31,7 @@ pub(crate) async fn hash_files(layers: &Arc<Layers>, files: Vec<Arc<File>>) -> R
 }
 
 fn hash_file(file: &File, contents: &Contents) -> Result<(), Error> {
-    let digest = digest_of(file, contents).map_err(|e| Error::Environment(format!("reading a file: {e}")))?;
+    let digest = digest_of(file, contents).map_err(|e| Error::disk("reading a file", &e))?;
     // Another thread may have been first; it found the same.
     file.digest.get_or_init(|| digest);
     Ok(())

@@ -1,2 +1,32 @@
-//! What the end-to-end tests share: real components, started and stopped by the tests themselves.
+//! What the end-to-end tests share: the built binary with a store of its own, base images made on the
+//! spot, and real components, started and stopped by the tests themselves.
+
 #![forbid(unsafe_code)]
+
+mod bases;
+mod cooper;
+mod peers;
+mod registry;
+
+pub use bases::{busybox, debian, debian_contexts};
+pub use cooper::{Cooper, Outcome, StepLine};
+pub use peers::{peer, run};
+pub use registry::Registry;
+
+use std::path::Path;
+
+/// Writes `files` (path, contents) below `folder`.
+pub fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a path in a folder")).expect("a folder can be made");
+        std::fs::write(path, text).expect("a file can be written");
+    }
+}
+
+/// A new folder with `files`.
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), files);
+    folder
+}

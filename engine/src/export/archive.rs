@@ -43,11 +43,11 @@ impl Exporter<'_> {
         let work = || match (&wanted.dest, wanted.tar) {
             (dest, true) => write_to(dest, |out| {
                 layout::write_archive(&index, &docker, blobs(), mtime, out)
-                    .map_err(|e| Error::Environment(format!("writing the archive: {}", causes(&e))))
+                    .map_err(|e| Error::disk("writing the archive", &e))
             }),
             (Destination::Path(directory), false) => {
                 layout::write_layout(directory, &index, &docker, blobs())
-                    .map_err(|e| Error::Environment(format!("writing the layout: {}", causes(&e))))
+                    .map_err(|e| Error::disk("writing the layout", &e))
             }
             (Destination::Stdout, false) => {
                 Err(Error::Usage("tar=false needs a directory as dest".to_owned()))
@@ -85,12 +85,5 @@ fn docker_image(part: &super::Assembled, names: &[Reference]) -> DockerImage {
         config: part.config.digest,
         repo_tags: names.iter().map(Reference::familiar).collect(),
         layers: part.layers.iter().map(|layer| layer.descriptor.digest).collect(),
-    }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", causes(cause)),
-        None => error.to_string(),
     }
 }

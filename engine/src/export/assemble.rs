@@ -1,7 +1,7 @@
 //! One platform's image: its layers as blobs, its config and its manifest.
 
 use cooperage_image::media_type::{self, Family};
-use cooperage_image::tree::Timestamp;
+use cooperage_image::tree::{LayerId, Timestamp};
 use cooperage_image::{Descriptor, History, ImageConfig, Manifest};
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
 use time::OffsetDateTime;
@@ -80,23 +80,36 @@ impl Exporter<'_> {
                 ..History::default()
             });
         }
-        let mut created = layers.iter();
-        let mut last = None;
-        for entry in &mut config.history {
-            let layer = if entry.empty_layer { None } else { created.next() };
-            if entry.created.is_none() {
-                let time = match layer {
-                    Some(layer) => self.layers.store().created(layer)?,
-                    None => last,
-                };
-                let time = time.unwrap_or_else(now);
-                last = Some(time);
-                entry.created = Some(rfc3339(self.clamp(time)));
-            }
-        }
+        self.date_history(config, layers)?;
         if config.created.is_none() {
             let newest = config.history.last().and_then(|entry| entry.created.clone());
             config.created = Some(newest.unwrap_or_else(|| rfc3339(self.clamp(now()))));
+        }
+        Ok(())
+    }
+
+    /// An entry with a layer has the layer's time; another new one that of the layer before it, or of the
+    /// first new one. So a cached build shows the same times again.
+    fn date_history(&self, config: &mut ImageConfig, layers: &[LayerId]) -> Result<(), Error> {
+        let mut with_layers = layers.iter();
+        let mut times = Vec::with_capacity(config.history.len());
+        for entry in &config.history {
+            let layer = if entry.empty_layer { None } else { with_layers.next() };
+            times.push(match (layer, &entry.created) {
+                (Some(layer), None) => self.layers.store().created(layer)?,
+                _ => None,
+            });
+        }
+        let before = config.history.iter().rev().find_map(|entry| entry.created.clone());
+        let first = times.iter().flatten().next().map(|time| rfc3339(self.clamp(*time)));
+        let mut last = first.or(before);
+        for (entry, time) in config.history.iter_mut().zip(times) {
+            if let Some(time) = time {
+                last = Some(rfc3339(self.clamp(time)));
+            }
+            if entry.created.is_none() {
+                entry.created = Some(last.get_or_insert_with(|| rfc3339(self.clamp(now()))).clone());
+            }
         }
         Ok(())
     }

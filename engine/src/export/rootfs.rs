@@ -28,7 +28,7 @@ impl Exporter<'_> {
             tokio::task::block_in_place(|| {
                 layer::write_layer(&changes, Compression::Uncompressed, None, epoch, &contents, out)
                     .map(drop)
-                    .map_err(|e| Error::Environment(format!("writing the tar: {e}")))
+                    .map_err(|e| Error::disk("writing the tar", &e))
             })
         })
     }

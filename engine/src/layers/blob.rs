@@ -46,7 +46,7 @@ impl Layers {
             let mut writer = layers.blobs.writer()?;
             let written =
                 layer::write_layer(&changes, form.compression, level, form.epoch, &contents, &mut writer)
-                    .map_err(|e| Error::Environment(format!("writing layer {}: {e}", &id.as_str()[..12])))?;
+                    .map_err(|e| Error::disk(format!("writing layer {}", &id.as_str()[..12]), &e))?;
             let (digest, size_bytes) = writer.commit(None)?;
             let media_type = media_type::layer(Family::Oci, form.compression);
             let blob = LayerBlob {

@@ -99,7 +99,7 @@ impl Layers {
         tokio::task::block_in_place(|| {
             layer::write_directory(changes, &directory, &contents, self.ownership)
         })
-        .map_err(|e| Error::Environment(format!("writing layer {}: {e}", &id.as_str()[..12])))?;
+        .map_err(|e| Error::disk(format!("writing layer {}", &id.as_str()[..12]), &e))?;
         self.store.put(id, changes)?;
         self.state().fresh.remove(id);
         Ok(self.store.put_directory(id, workspace.as_ref(), Path::new("fs"))?)
@@ -114,7 +114,7 @@ impl Layers {
         let directory = workspace.path().join("fs");
         make(&directory)?;
         let unpacked = tokio::task::block_in_place(|| layer::unpack(reader, &directory, id, self.ownership))
-            .map_err(|e| Error::Environment(format!("unpacking layer {digest}: {e}")))?;
+            .map_err(|e| Error::disk(format!("unpacking layer {digest}"), &e))?;
         if unpacked.diff_id != blob.diff_id {
             return Err(Error::Environment(format!(
                 "layer {digest} unpacks to {}, but its image says {}: the image is damaged",

@@ -224,7 +224,7 @@ impl Workshop {
             let contents = crate::layers::Contents::new(Arc::clone(&self.layers));
             let (path, ownership) = (made.path().to_owned(), self.layers.ownership());
             cooperage_image::layer::write_directory(&changes, &path, &contents, ownership)
-                .map_err(|e| Error::Environment(format!("filling the cache mount {}: {e}", mount.dest)))?;
+                .map_err(|e| Error::disk(format!("filling the cache mount {}", mount.dest), &e))?;
         }
         Ok(made)
     }

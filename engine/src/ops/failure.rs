@@ -3,7 +3,7 @@
 use cooperage_llb::ports::step_runner::{RunError, StepOutcome};
 
 use crate::Error;
-use crate::error::{Kind, run_error_kind};
+use crate::error::{Kind, causes, run_error_kind};
 
 /// Why an op gave no result.
 #[derive(Debug)]
@@ -91,7 +91,6 @@ impl From<cooperage_llb::ports::StoreError> for OpFailure {
 impl From<RunError> for OpFailure {
     fn from(error: RunError) -> Self {
         let kind = run_error_kind(&error);
-        let source = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
-        Self::Step { message: format!("{error}{source}"), help: None, kind }
+        Self::Step { message: causes(&error), help: None, kind }
     }
 }

@@ -161,10 +161,11 @@ pub(super) fn selection(copy: &pb::FileActionCopy) -> Result<Copy, OpFailure> {
 impl Values {
     /// An input, an earlier result, or (-1) scratch.
     fn get(&self, index: i64) -> Value {
-        let found = usize::try_from(index).ok().and_then(|index| match index.checked_sub(self.inputs.len()) {
-            None => self.inputs.get(index),
-            Some(action) => self.made.get(action).and_then(Option::as_ref),
-        });
+        let found =
+            usize::try_from(index).ok().and_then(|index| match index.checked_sub(self.inputs.len()) {
+                None => self.inputs.get(index),
+                Some(action) => self.made.get(action).and_then(Option::as_ref),
+            });
         found.cloned().unwrap_or_else(|| Value { tree: Tree::empty(), below: Chain::default() })
     }
 

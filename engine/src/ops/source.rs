@@ -71,7 +71,7 @@ impl Workshop {
         let tree: Tree = walked
             .await
             .map_err(|e| Error::Internal(e.to_string()))?
-            .map_err(|e| Error::Environment(format!("reading the context: {e}")))?;
+            .map_err(|e| Error::disk("reading the context", &e))?;
         self.stats.recall(root, &tree)?;
         let layer = self.layers.add_tree(&tree);
         let known = Walked { directory: root.clone(), options: what };

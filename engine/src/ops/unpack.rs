@@ -55,7 +55,7 @@ impl Workshop {
         self.layers.prepare_files(&[Arc::clone(file)]).await?;
         let contents = Contents::new(Arc::clone(&self.layers));
         let name = String::from_utf8_lossy(name).into_owned();
-        let broken = |e: std::io::Error| Error::Environment(format!("reading {name}: {e}"));
+        let broken = |e: std::io::Error| Error::disk(format!("reading {name}"), &e);
         let found =
             contents.open(file).and_then(|reader| tokio::task::block_in_place(|| archive::detect(reader)));
         if found.map_err(broken)?.is_none() {
@@ -70,7 +70,7 @@ impl Workshop {
         let unpacked = tokio::task::block_in_place(|| {
             archive::unpack_archive(reader, &directory, self.layers.ownership())
         })
-        .map_err(|e| OpFailure::step(format!("unpacking {name}: {}", causes(&e)), None))?;
+        .map_err(|e| Error::disk(format!("unpacking {name}"), &e))?;
         let mut changes = Changes::between(&Tree::empty(), &unpacked);
         changes.root_changed = true;
         store.put(&id, &changes)?;
@@ -79,17 +79,6 @@ impl Workshop {
         let changes = self.layers.changes(&id).await?;
         Ok(Some(changes.apply(&Tree::empty())))
     }
-}
-
-/// An error with what caused it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn directory(dest: &[u8]) -> Vec<u8> {

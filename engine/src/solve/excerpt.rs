@@ -4,7 +4,7 @@ use cooperage_llb::graph::{Graph, VertexId};
 use cooperage_llb::pb;
 
 use crate::Error;
-use crate::error::{Kind, StepFailure};
+use crate::error::{Kind, StepFailure, causes};
 use crate::ops::OpFailure;
 
 /// Lines shown before and after one line (buildkit: solver/errdefs/source.go).
@@ -19,8 +19,7 @@ pub(super) fn error(graph: &Graph, vertex: VertexId, failure: OpFailure, log_tai
         OpFailure::Error(error @ (Error::Internal(_) | Error::Definition(_))) => return error,
         OpFailure::Error(error) => {
             let kind = error.kind();
-            let cause = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
-            (format!("{error}{cause}"), None, kind)
+            (causes(&error), None, kind)
         }
     };
     let found = graph.vertex(vertex);

@@ -30,11 +30,17 @@ impl Performer {
         Ok(None)
     }
 
-    async fn same_contents_of_all(&self, differing: &[DifferingInput], inputs: &[Input]) -> Result<bool, OpFailure> {
+    async fn same_contents_of_all(
+        &self,
+        differing: &[DifferingInput],
+        inputs: &[Input],
+    ) -> Result<bool, OpFailure> {
         for one in differing {
             let earlier = self.workshop.ports.results.lookup(&one.earlier.result.0)?;
             let earlier = earlier.as_ref().and_then(|result| result.outputs.get(one.earlier.output as usize));
-            let (Some(earlier), Some(ours)) = (earlier, inputs.get(one.index as usize)) else { return Ok(false) };
+            let (Some(earlier), Some(ours)) = (earlier, inputs.get(one.index as usize)) else {
+                return Ok(false);
+            };
             if !self.same_contents(earlier, &ours.chain).await? {
                 return Ok(false);
             }

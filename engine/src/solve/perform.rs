@@ -45,7 +45,9 @@ impl Performer {
                 Ok(Answer::Matched { vertex, hit })
             }
             Effect::Run { inputs, keys, .. } => self.run(&inputs, &keys).await,
-            Effect::Record { op, keys, replace, result, .. } => self.record(&op, &keys, &replace, &result).await,
+            Effect::Record { op, keys, replace, result, .. } => {
+                self.record(&op, &keys, &replace, &result).await
+            }
             Effect::Cancel { .. } | Effect::Done { .. } | Effect::Finish(_) => {
                 Err(Error::Internal("an effect that asks for nothing was performed".to_owned()).into())
             }
