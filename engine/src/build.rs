@@ -117,6 +117,7 @@ impl<'a> Build<'a> {
             stats: StatDigests::new(ports.stats.clone()),
             directories: inputs.directories,
             walked: std::sync::Mutex::default(),
+            recorded: std::sync::Mutex::default(),
             platform: request.platforms.first().cloned().unwrap_or_else(Platform::host),
             now: now(),
         };

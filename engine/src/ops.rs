@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use cooperage_image::Platform;
 use cooperage_image::tree::LayerId;
+use cooperage_image::{Digest, Platform};
 use cooperage_llb::graph::Vertex;
 use cooperage_llb::key::ResultId;
 use cooperage_llb::pb::op::Op;
 use cooperage_llb::ports::CancelToken;
-use cooperage_llb::ports::result_index::Chain;
+use cooperage_llb::ports::result_index::{Chain, StepResult};
 use cooperage_llb::ports::step_runner::StepLog;
 
 use crate::Error;
@@ -44,6 +44,8 @@ pub(crate) struct Workshop {
     pub(crate) directories: BTreeMap<String, PathBuf>,
     /// Local directories that were walked in this build, by the layer they became.
     pub(crate) walked: Mutex<HashMap<LayerId, source::Walked>>,
+    /// What steps recorded while they held their key's lock, by first key.
+    pub(crate) recorded: Mutex<HashMap<Digest, StepResult>>,
     /// Platform of ops that name none.
     pub(crate) platform: Platform,
     /// Time of what file ops make without a time of their own.

@@ -27,6 +27,19 @@ impl Layers {
         Ok(directories)
     }
 
+    /// Directories of those layers of a chain that change anything: what an overlay is stacked from.
+    pub(crate) async fn visible_directories(self: &Arc<Self>, chain: &Chain) -> Result<Vec<PathBuf>, Error> {
+        let mut visible = Chain::default();
+        for id in &chain.layers {
+            // What is not known yet is a base's, and is not empty for long.
+            let known = self.known_changes(id)?;
+            if known.is_none_or(|changes| !changes.is_empty()) {
+                visible.layers.push(id.clone());
+            }
+        }
+        self.directories(&visible).await
+    }
+
     /// Makes sure that the contents of `changes` can be opened.
     pub(crate) async fn prepare(self: &Arc<Self>, changes: &Changes) -> Result<(), Error> {
         let mut needed = BTreeSet::new();

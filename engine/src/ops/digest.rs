@@ -1,11 +1,11 @@
 //! Content digests: exactly what an op reads of its inputs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cooperage_image::tree::digest as tree_digest;
 use cooperage_image::tree::edit::Copy;
-use cooperage_image::tree::{Change, ChangeDir, File, FollowLast, LayerId, Node, Tree};
+use cooperage_image::tree::{Change, ChangeDir, Content, File, FollowLast, LayerId, LinkGroup, Node, Tree};
 use cooperage_image::{Digest, Hasher};
 use cooperage_llb::key::{Component, CopyRead, Read};
 use cooperage_solver::Digesting;
@@ -13,6 +13,7 @@ use cooperage_solver::Digesting;
 use super::{OpFailure, Workshop};
 use crate::Error;
 use crate::hashing::hash_files;
+use crate::layers::Layers;
 
 /// Files named one by one in a key's components, so that a miss can name what changed.
 const FILES_NAMED_MAX: usize = 1000;
@@ -49,14 +50,15 @@ impl Workshop {
         let what = selection(read);
         let failed = |e: &dyn std::fmt::Display| OpFailure::step(e.to_string(), None);
         let files = tree_digest::selected_files(tree, &what).map_err(|e| failed(&e))?;
-        hash_files(&self.layers, tree_digest::unhashed(files.iter().map(|(_, file)| Arc::clone(file))))
-            .await?;
-        let selected = tree_digest::selection(tree, &what, &mut hashed).map_err(|e| failed(&e))?;
+        let unhashed = tree_digest::unhashed(files.iter().map(|(_, file)| Arc::clone(file)));
+        let hashed = Hashed::of(&self.layers, unhashed).await?;
+        let selected =
+            tree_digest::selection(tree, &what, &mut |file| hashed.digest(file)).map_err(|e| failed(&e))?;
         if files.len() <= FILES_NAMED_MAX {
             let roots: HashSet<&[u8]> = selected.iter().map(|(path, _)| path.as_slice()).collect();
             for (path, file) in &files {
                 let name = below(path, &roots);
-                components.push(Component { name, digest: hashed(file).map_err(|e| failed(&e))? });
+                components.push(Component { name, digest: hashed.digest(file)? });
             }
         }
         let mut all = Hasher::new();
@@ -77,8 +79,8 @@ impl Workshop {
     }
 
     async fn node_digest(&self, node: &Node) -> Result<Digest, OpFailure> {
-        hash_files(&self.layers, tree_digest::files_without_digest(node)).await?;
-        Ok(tree_digest::node_digest(node, &mut hashed)?)
+        let hashed = Hashed::of(&self.layers, tree_digest::files_without_digest(node)).await?;
+        Ok(tree_digest::node_digest(node, &mut |file| hashed.digest(file))?)
     }
 
     /// The content digest of a layer; remembered, since a layer never changes.
@@ -90,16 +92,33 @@ impl Workshop {
         let changes = self.layers.changes(layer).await?;
         let mut files = Vec::new();
         files_in(&changes.root, &mut files);
-        hash_files(&self.layers, tree_digest::unhashed(files)).await?;
-        let digest = tree_digest::changes_digest(&changes, &mut hashed)?;
+        let hashed = Hashed::of(&self.layers, tree_digest::unhashed(files)).await?;
+        let digest = tree_digest::changes_digest(&changes, &mut |file| hashed.digest(file))?;
         self.ports.results.remember(&name, &digest)?;
         Ok(digest)
     }
 }
 
-/// The digest that [`hash_files`] has put there.
-fn hashed(file: &Arc<File>) -> Result<Digest, Error> {
-    file.digest.get().copied().ok_or_else(|| Error::Internal("a file was not hashed".to_owned()))
+/// Files that were hashed, an inode once: its other names have the same digest.
+struct Hashed(HashMap<LinkGroup, Digest>);
+
+impl Hashed {
+    async fn of(layers: &Arc<Layers>, files: Vec<Arc<File>>) -> Result<Self, Error> {
+        hash_files(layers, files.clone()).await?;
+        let linked = files.iter().filter_map(|file| Some((file.link?, *file.digest.get()?)));
+        Ok(Self(linked.collect()))
+    }
+
+    fn digest(&self, file: &Arc<File>) -> Result<Digest, Error> {
+        if let Some(digest) = file.digest.get() {
+            return Ok(*digest);
+        }
+        if let Content::Inline(bytes) = &file.content {
+            return Ok(Digest::of(bytes));
+        }
+        let of_group = file.link.and_then(|link| self.0.get(&link)).copied();
+        of_group.ok_or_else(|| Error::Internal("a file was not hashed".to_owned()))
+    }
 }
 
 fn files_in(directory: &ChangeDir, files: &mut Vec<Arc<File>>) {

@@ -86,7 +86,10 @@ impl Workshop {
         let store = self.layers.store();
         let id = self.layers.fresh_id();
         store.put(&id, changes)?;
-        store.put_directory(&id, writable.workspace.as_ref(), Path::new("fs"))?;
+        // A step that changed nothing has nothing for later steps to see.
+        if !changes.is_empty() {
+            store.put_directory(&id, writable.workspace.as_ref(), Path::new("fs"))?;
+        }
         let mut chain = writable.below.clone();
         chain.layers.push(id);
         Ok(chain)
@@ -164,7 +167,7 @@ impl Workshop {
         prepared: &mut Prepared,
     ) -> Result<(StepLayers, Option<OutputOf>), OpFailure> {
         let chain = chain_of(mount, inputs);
-        let directories = self.layers.directories(&chain).await?;
+        let directories = self.layers.visible_directories(&chain).await?;
         let tree = self.layers.tree(&chain).await?;
         let is_root = mount.dest == "/";
         let wanted = mount.output >= 0;
