@@ -35,7 +35,7 @@ pub struct StepLine {
 }
 
 /// The binary: `$COOPER`, else the release build.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let built =
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release/cooper");
     let path = std::env::var_os("COOPER").map_or_else(built, PathBuf::from);

@@ -9,7 +9,7 @@ mod peers;
 mod registry;
 
 pub use bases::{busybox, debian, debian_contexts};
-pub use cooper::{Cooper, Outcome, StepLine};
+pub use cooper::{Cooper, Outcome, StepLine, binary};
 pub use peers::{peer, run};
 pub use registry::Registry;
 
