@@ -22,7 +22,8 @@ fn no_loader_is_needed() {
 
 #[test]
 fn it_runs_in_an_empty_image() {
-    let context = folder(&[("Dockerfile", "FROM scratch\nCOPY cooper /cooper\nRUN [\"/cooper\", \"--version\"]\n")]);
+    let context =
+        folder(&[("Dockerfile", "FROM scratch\nCOPY cooper /cooper\nRUN [\"/cooper\", \"--version\"]\n")]);
     std::fs::copy(binary(), context.path().join("cooper")).unwrap();
     Cooper::new().build(&[], context.path()).ok().says("cooper 0.1.0");
 }

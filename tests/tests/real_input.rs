@@ -97,7 +97,7 @@ fn eight_sleeping_stages_sleep_together() {
     }
     let said = cooper.build(&["-t", "app"], folder(&[("Dockerfile", &dockerfile)]).path()).ok().stderr;
     let lines = |word: &'static str| {
-        let printed = |line: &str| {
+        let printed = move |line: &str| {
             let words: Vec<&str> = line.split(' ').collect();
             words.len() == 4 && words[2] == word
         };

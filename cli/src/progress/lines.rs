@@ -1,14 +1,37 @@
 //! Whole lines out of chunks of bytes.
 
-/// Holds back what has no line break yet.
+use cooperage::llb::ports::step_runner::Stream;
+
+/// Holds back what has no line break yet, each stream for itself: a program writes lines in pieces, and the
+/// pieces of two streams come mixed.
 #[derive(Default)]
 pub(super) struct Lines {
-    rest: Vec<u8>,
+    stdout: Rest,
+    stderr: Rest,
 }
 
 impl Lines {
-    /// The lines that are complete now, without their breaks.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+    /// The lines of `stream` that are complete now, without their breaks.
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) -> Vec<String> {
+        match stream {
+            Stream::Stdout => self.stdout.push(bytes),
+            Stream::Stderr => self.stderr.push(bytes),
+        }
+    }
+
+    /// What is left at the end of the streams.
+    pub(super) fn finish(&mut self) -> impl Iterator<Item = String> + use<> {
+        self.stdout.finish().into_iter().chain(self.stderr.finish())
+    }
+}
+
+#[derive(Default)]
+struct Rest {
+    rest: Vec<u8>,
+}
+
+impl Rest {
+    fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         self.rest.extend_from_slice(bytes);
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
         let rest = self.rest.split_off(end + 1);
@@ -16,8 +39,7 @@ impl Lines {
         complete[..end].split(|byte| *byte == b'\n').map(text).collect()
     }
 
-    /// What is left at the end of the stream.
-    pub(super) fn finish(&mut self) -> Option<String> {
+    fn finish(&mut self) -> Option<String> {
         let rest = std::mem::take(&mut self.rest);
         (!rest.is_empty()).then(|| text(&rest))
     }
@@ -37,9 +59,11 @@ mod tests {
     #[test]
     fn chunks_join_and_nothing_is_lost() {
         let mut lines = Lines::default();
-        assert_eq!(lines.push(b"a"), Vec::<String>::new());
-        assert_eq!(lines.push(b"b\n\nc\r\n10%\r20%\r30%\nd"), ["ab", "", "c", "30%"]);
-        assert_eq!(lines.finish().as_deref(), Some("d"));
-        assert_eq!(lines.finish(), None);
+        assert_eq!(lines.push(Stream::Stdout, b"a"), Vec::<String>::new());
+        assert_eq!(lines.push(Stream::Stderr, b"+ e"), Vec::<String>::new());
+        assert_eq!(lines.push(Stream::Stdout, b"b\n\nc\r\n10%\r20%\r30%\nd"), ["ab", "", "c", "30%"]);
+        assert_eq!(lines.push(Stream::Stderr, b"cho\n"), ["+ echo"]);
+        assert_eq!(lines.finish().collect::<Vec<_>>(), ["d"]);
+        assert_eq!(lines.finish().count(), 0);
     }
 }

@@ -61,10 +61,10 @@ impl<W: Write> State<W> {
                 self.begin(Item::Step(step), &name);
             }
             Event::Missed { step, because } => self.line(Item::Step(step), &format!("not cached: {because}")),
-            Event::Log { step, bytes, .. } => {
+            Event::Log { step, stream, bytes } => {
                 let Some(shown) = self.shown.get_mut(&Item::Step(step)) else { return };
                 let seconds = shown.started.elapsed().as_secs_f64();
-                for line in shown.lines.push(&bytes) {
+                for line in shown.lines.push(stream, &bytes) {
                     self.line(Item::Step(step), &format!("{seconds:.3} {line}"));
                 }
             }
@@ -86,11 +86,11 @@ impl<W: Write> State<W> {
     }
 
     fn end(&mut self, item: Item, end: &StepEnd, took: Duration) {
-        if let Some(shown) = self.shown.get_mut(&item)
-            && let Some(rest) = shown.lines.finish()
-        {
+        if let Some(shown) = self.shown.get_mut(&item) {
             let seconds = shown.started.elapsed().as_secs_f64();
-            self.line(item, &format!("{seconds:.3} {rest}"));
+            for rest in shown.lines.finish() {
+                self.line(item, &format!("{seconds:.3} {rest}"));
+            }
         }
         let text = match end {
             StepEnd::Cached => "CACHED".to_owned(),

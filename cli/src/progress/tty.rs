@@ -52,8 +52,7 @@ impl Tty {
     }
 
     fn end(&self, state: &mut State, item: Item, end: &StepEnd, took: Duration) {
-        let Some(mut running) = state.running.remove(&item) else { return };
-        drop(running.lines.finish());
+        let Some(running) = state.running.remove(&item) else { return };
         running.bar.finish_and_clear();
         let name = &running.name;
         let line = match end {
@@ -81,9 +80,9 @@ impl Display for Tty {
                 self.begin(&mut state, Item::Step(step), name);
             }
             Event::Missed { .. } => {}
-            Event::Log { step, bytes, .. } => {
+            Event::Log { step, stream, bytes } => {
                 let Some(running) = state.running.get_mut(&Item::Step(step)) else { return };
-                if let Some(last) = running.lines.push(&bytes).pop() {
+                if let Some(last) = running.lines.push(stream, &bytes).pop() {
                     running.bar.set_message(last);
                 }
             }
