@@ -22,8 +22,8 @@ fn attributes() {
     let Ok(Output::Image(image)) = parse(r#"type=registry,"name=a,b:2""#) else { panic!("an image") };
     assert!(image.push);
     assert_eq!(image.names.len(), 2);
-    let Ok(Output::Image(image)) = parse("TYPE=image,push") else {
-        panic!("an image: {:?}", parse("TYPE=image,push"))
+    let Ok(Output::Image(image)) = parse("TYPE=image,push=") else {
+        panic!("an image: {:?}", parse("TYPE=image,push="))
     };
     assert!(image.push);
 }
