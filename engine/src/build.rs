@@ -12,6 +12,7 @@ use cooperage_llb::graph::Graph;
 use cooperage_llb::pb;
 use cooperage_llb::ports::CancelToken;
 use futures_util::future::try_join_all;
+use tokio::sync::Notify;
 
 use crate::base::Bases;
 use crate::context::{self, LocalInputs};
@@ -148,7 +149,7 @@ impl<'a> Build<'a> {
         let mut solved = Vec::new();
         let mut warnings = Vec::new();
         for platform in self.platforms() {
-            let lowered = self.lower(&platform).await?;
+            let lowered = self.unless_cancelled(self.lower(&platform)).await?;
             let solution = self.solve(&lowered.definition).await?;
             solved.push(Solved {
                 platform: lowered.platform,
@@ -158,7 +159,18 @@ impl<'a> Build<'a> {
             solutions.push(solution);
             warnings.extend(lowered.warnings);
         }
-        self.finish(&solved, solutions, warnings).await
+        self.unless_cancelled(self.finish(&solved, solutions, warnings)).await
+    }
+
+    /// Gives `work` up when the build is cancelled. What it writes appears whole or not at all.
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let cancelled = Arc::new(Notify::new());
+        let notify = Arc::clone(&cancelled);
+        let _guard = self.cancel.on_cancel(move || notify.notify_one());
+        tokio::select! {
+            done = work => done,
+            () = cancelled.notified() => Err(Error::Cancelled),
+        }
     }
 
     async fn run_definition(self, definition: &pb::Definition) -> Result<BuildReport, Error> {
@@ -170,7 +182,7 @@ impl<'a> Build<'a> {
             ..Default::default()
         };
         let solved = Solved { platform, chain: solution.chain.clone(), config };
-        self.finish(&[solved], vec![solution], Vec::new()).await
+        self.unless_cancelled(self.finish(&[solved], vec![solution], Vec::new())).await
     }
 
     async fn finish(

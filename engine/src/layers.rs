@@ -15,7 +15,7 @@ use cooperage_image::{Descriptor, Digest, Hasher};
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
 use cooperage_llb::ports::result_index::Chain;
 use cooperage_llb::ports::{BlobStore, LayerStore, Registry};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::Error;
 
@@ -33,6 +33,8 @@ pub(crate) struct Layers {
     registry: Arc<dyn Registry>,
     ownership: Ownership,
     nonce: u64,
+    /// One permit a core: each layer that is compressed or unpacked holds some MiB of buffers.
+    work: Semaphore,
     state: Mutex<State>,
     pulled_blobs: AtomicU64,
 }
@@ -68,6 +70,7 @@ impl Layers {
             registry,
             ownership,
             nonce: nonce(),
+            work: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
             state: Mutex::default(),
             pulled_blobs: AtomicU64::new(0),
         }
@@ -185,6 +188,11 @@ impl Layers {
     /// Who owns what is written to the store.
     pub(crate) fn ownership(&self) -> Ownership {
         self.ownership
+    }
+
+    /// Waits for a core.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.work.acquire().await.map_err(|e| Error::Internal(e.to_string()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

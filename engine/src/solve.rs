@@ -24,6 +24,7 @@ mod log;
 mod matching;
 mod perform;
 mod progress;
+mod reason;
 
 use progress::Progress;
 

@@ -3,6 +3,8 @@
 //! Encoding is deterministic: fields in order of their numbers, maps sorted by key, since the digest
 //! of a vertex is the digest of these bytes. Fields that cooper does not act on are still here, so
 //! that a foreign definition keeps its digests.
+//!
+//! Long because it is one table, of one shape from end to end.
 
 #![expect(missing_docs, reason = "names and numbers are BuildKit's; see docs/formats/llb.md")]
 

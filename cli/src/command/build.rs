@@ -53,7 +53,8 @@ pub(super) fn report(report: &BuildReport, args: &Build, quiet: bool) -> Result<
 }
 
 fn summary(report: &BuildReport) -> String {
-    let steps = format!("{} steps run, {} cached", report.ran(), report.cached());
+    let plural = if report.ran() == 1 { "" } else { "s" };
+    let steps = format!("{} step{plural} run, {} cached", report.ran(), report.cached());
     let mut text = format!("\nbuilt in {}: {steps}\n", seconds(report.took));
     if let Some(image) = &report.image {
         let names: Vec<String> = image.names.iter().map(|name| name.familiar()).collect();

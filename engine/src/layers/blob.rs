@@ -58,6 +58,7 @@ impl Layers {
             layers.store.put_blob(&id, &form, &blob)?;
             Ok(blob)
         };
+        let _turn = self.turn().await?;
         tokio::task::spawn_blocking(write).await.map_err(|e| Error::Internal(e.to_string()))?
     }
 

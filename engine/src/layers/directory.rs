@@ -85,6 +85,7 @@ impl Layers {
                 for layer in &needed {
                     Box::pin(self.directory(layer)).await?;
                 }
+                let _turn = self.turn().await?;
                 return self.write_directory(id, &changes);
             }
         }
@@ -101,6 +102,7 @@ impl Layers {
             }
         }
         self.fetch(chosen).await?;
+        let _turn = self.turn().await?;
         self.unpack(id, chosen)
     }
 

@@ -6,18 +6,15 @@ use cooperage_llb::graph::{Graph, Vertex, VertexId};
 use cooperage_llb::key::Key;
 use cooperage_llb::pb::op::Op;
 use cooperage_llb::ports::CancelToken;
-use cooperage_llb::ports::result_index::{Chain, Difference, StepResult};
+use cooperage_llb::ports::result_index::{Chain, StepResult};
 use cooperage_solver::{Effect, Event as Answer, Input, Keys};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::log::Sending;
-use super::{Message, Tell};
+use super::{Message, Tell, reason};
 use crate::Error;
 use crate::ops::{OpFailure, Workshop};
-
-/// Differences named when a miss is explained; the rest is counted.
-const DIFFERENCES_SHOWN: usize = 3;
 
 pub(super) struct Performer {
     pub(super) graph: Arc<Graph>,
@@ -174,16 +171,8 @@ impl Performer {
         if differences.is_empty() {
             return Ok(());
         }
-        let words = differences.iter().map(|difference| match difference {
-            Difference::Changed(name) => format!("{name} changed"),
-            Difference::Added(name) => format!("{name} is new"),
-            Difference::Removed(name) => format!("{name} is gone"),
-        });
-        let mut because: Vec<String> = words.take(DIFFERENCES_SHOWN).collect();
-        if differences.len() > DIFFERENCES_SHOWN {
-            because.push(format!("{} more", differences.len() - DIFFERENCES_SHOWN));
-        }
-        drop(self.sender.send(Message::Tell(self.vertex, Tell::Missed(because.join(", ")))));
+        let because = reason::text(&differences);
+        drop(self.sender.send(Message::Tell(self.vertex, Tell::Missed(because))));
         Ok(())
     }
 }
