@@ -102,6 +102,18 @@ pub struct OutputError {
     reason: String,
 }
 
+impl Output {
+    /// Whether it writes to standard output.
+    pub fn is_stdout(&self) -> bool {
+        match self {
+            Self::Oci(ArchiveOutput { dest, .. })
+            | Self::Docker(ArchiveOutput { dest, .. })
+            | Self::Tar { dest } => *dest == Destination::Stdout,
+            Self::Image(_) | Self::Local { .. } | Self::CacheOnly => false,
+        }
+    }
+}
+
 impl FromStr for Output {
     type Err = OutputError;
 
@@ -190,7 +202,7 @@ impl Attributes {
             "oci" | "docker" => {
                 self.refuse("push", self.push)?;
                 let tar = self.tar.unwrap_or(true);
-                let dest = destination(self.dest.as_deref(), &kind)?;
+                let dest = destination(self.dest.as_deref());
                 if !tar && dest == Destination::Stdout {
                     return Err("tar=false needs a directory as dest".to_owned());
                 }
@@ -199,7 +211,7 @@ impl Attributes {
             }
             "tar" => {
                 self.refuse_image_attributes()?;
-                Ok(Output::Tar { dest: destination(self.dest.as_deref(), &kind)? })
+                Ok(Output::Tar { dest: destination(self.dest.as_deref()) })
             }
             "local" => {
                 self.refuse_image_attributes()?;
@@ -250,11 +262,11 @@ impl Attributes {
     }
 }
 
-fn destination(dest: Option<&str>, kind: &str) -> Result<Destination, String> {
+/// Without a destination the archive goes to standard output, which must not be a terminal then.
+fn destination(dest: Option<&str>) -> Destination {
     match dest {
-        None | Some("") => Err(format!("dest is required for type={kind}: a file, or - for standard output")),
-        Some("-") => Ok(Destination::Stdout),
-        Some(path) => Ok(Destination::Path(path.into())),
+        None | Some("" | "-") => Destination::Stdout,
+        Some(path) => Destination::Path(path.into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use cooperage::{BuildReport, Engine};
+use cooperage::{BuildReport, BuildRequest, Engine};
 use serde_json::{Map, Value, json};
 
 use super::request::{request, write_file};
@@ -18,7 +18,7 @@ pub(super) fn run(engine: &Engine, args: &Build, interrupt: &Interrupt) -> Resul
     let display = display(args)?;
     let result = engine.build_until(&request, &|event| display.show(event), interrupt.token());
     display.finish();
-    report(&result?, args, display.is_quiet())
+    report(&result?, args, &request, display.is_quiet())
 }
 
 /// The display that was asked for.
@@ -32,7 +32,7 @@ pub(super) fn display(args: &Build) -> Result<Box<dyn Display>> {
 }
 
 /// The files and the last lines of a build.
-pub(super) fn report(report: &BuildReport, args: &Build, quiet: bool) -> Result<()> {
+pub(super) fn report(report: &BuildReport, args: &Build, request: &BuildRequest, quiet: bool) -> Result<()> {
     if let Some(path) = &args.iidfile {
         match &report.image {
             Some(image) => write_file(path, &image.config_digest.to_string())?,
@@ -43,7 +43,11 @@ pub(super) fn report(report: &BuildReport, args: &Build, quiet: bool) -> Result<
         write_file(path, &format!("{:#}\n", metadata(report)))?;
     }
     if quiet {
-        if let Some(image) = &report.image {
+        // An archive on standard output must stay one.
+        let taken = request.outputs.iter().any(|output| output.is_stdout());
+        if let Some(image) = &report.image
+            && !taken
+        {
             super::print(&format!("{}\n", image.config_digest))?;
         }
         return Ok(());

@@ -43,7 +43,7 @@ pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Inte
     let display = build::display(args)?;
     let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.token());
     display.finish();
-    build::report(&result?, args, display.is_quiet())
+    build::report(&result?, args, &request, display.is_quiet())
 }
 
 pub(super) fn tiers() -> Result<()> {

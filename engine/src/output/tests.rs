@@ -29,11 +29,18 @@ fn attributes() {
 }
 
 #[test]
+fn archives_go_to_standard_output_unless_told() {
+    for text in ["type=oci", "type=docker,dest=-", "type=tar,dest="] {
+        assert!(parse(text).unwrap().is_stdout(), "{text}");
+    }
+    assert!(!parse("type=tar,dest=x").unwrap().is_stdout());
+}
+
+#[test]
 fn refused() {
     for (text, reason) in [
         ("", "expected type="),
         ("dest=x,push=true", "type is required"),
-        ("type=oci", "dest is required"),
         ("type=what,dest=x", "unknown type what"),
         ("type=oci,dest=x,what=1", "the attribute what is not supported"),
         ("type=oci,dest=-,tar=false", "needs a directory"),
