@@ -197,7 +197,7 @@ impl Bases {
                 "{digest} is missing in the store: pull or build the image again"
             ))),
             (Origin::Layout(layout), _) => {
-                let bytes = layout.read(digest)?;
+                let bytes = layout.read(descriptor)?;
                 self.blobs.put(&bytes)?;
                 Ok(bytes)
             }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use cooperage_image::{Descriptor, Digest, Index};
+use cooperage_image::layout::{self, LayoutError, Wanted};
+use cooperage_image::{Descriptor, Digest};
 
 use crate::Error;
-use crate::base::MANIFEST_LIMIT_BYTES;
+use crate::error::causes;
 
 /// An OCI layout directory, and which of its images is meant.
 pub(super) struct Layout {
     path: PathBuf,
+    layout: layout::Layout,
     tag: Option<String>,
     digest: Option<Digest>,
 }
@@ -33,43 +35,23 @@ impl Layout {
             }
             _ => (rest, None),
         };
-        let layout = Self { path: path.into(), tag, digest };
-        if !layout.path.join("oci-layout").is_file() {
-            return Err(Error::Usage(format!(
-                "{} is not an OCI layout: it has no file oci-layout",
-                layout.path.display()
-            )));
-        }
-        Ok(layout)
+        let layout = layout::Layout::open(Path::new(path)).map_err(|e| wrong(&e))?;
+        Ok(Self { path: path.into(), layout, tag, digest })
     }
 
-    /// The manifest or index that is meant: by digest, by tag, or the only one.
+    /// The manifest or index that is meant: by digest, by tag, the only one, or `latest`.
     pub(super) fn top(&self) -> Result<(Descriptor, Vec<u8>), Error> {
-        let path = self.path.join("index.json");
-        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
-        let index: Index = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::Environment(format!("{} is malformed: {e}", path.display())))?;
-        let descriptor = match (&self.digest, &self.tag, index.manifests.as_slice()) {
-            (Some(digest), _, manifests) => manifests.iter().find(|d| d.digest == *digest),
-            (None, Some(tag), manifests) => manifests.iter().find(|d| has_name(d, tag)),
-            (None, None, [only]) => Some(only),
-            (None, None, manifests) => manifests.iter().find(|d| has_name(d, "latest")),
+        let found = match (&self.digest, &self.tag) {
+            (Some(digest), _) => self.layout.find(Wanted::Digest(digest)),
+            (None, Some(tag)) => self.layout.find(Wanted::Name(tag)),
+            (None, None) => {
+                let sole = self.layout.find(Wanted::Sole);
+                sole.or_else(|error| self.layout.find(Wanted::Name("latest")).map_err(|_| error))
+            }
         };
-        let descriptor = descriptor.ok_or_else(|| self.not_found(&index))?;
-        Ok((descriptor.clone(), self.read(&descriptor.digest)?))
-    }
-
-    fn not_found(&self, index: &Index) -> Error {
-        let names: Vec<&str> = index
-            .manifests
-            .iter()
-            .filter_map(|d| d.annotations.get("org.opencontainers.image.ref.name"))
-            .map(String::as_str)
-            .collect();
-        Error::Usage(format!(
-            "{self} is not in the layout: it has {} images, named {names:?}",
-            index.manifests.len()
-        ))
+        let descriptor = found.map_err(|e| wrong(&e))?;
+        let bytes = self.read(&descriptor)?;
+        Ok((descriptor, bytes))
     }
 
     /// Where a blob is.
@@ -77,26 +59,20 @@ impl Layout {
         self.path.join("blobs/sha256").join(digest.hex())
     }
 
-    /// A small blob, verified.
-    pub(super) fn read(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
-        let path = self.blob_path(digest);
-        let size_bytes = std::fs::metadata(&path).map_err(Error::file("open", &path))?.len();
-        if size_bytes > MANIFEST_LIMIT_BYTES {
-            return Err(Error::Environment(format!("{} is larger than 4 MiB", path.display())));
-        }
-        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
-        if Digest::of(&bytes) != *digest {
-            return Err(Error::Environment(format!("{} is not what its name says", path.display())));
-        }
-        Ok(bytes)
+    /// A manifest or config, verified.
+    pub(super) fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        self.layout.read_blob(descriptor).map_err(|e| wrong(&e))
     }
 }
 
-fn has_name(descriptor: &Descriptor, tag: &str) -> bool {
-    let name = |key: &str| descriptor.annotations.get(key).map(String::as_str);
-    name("org.opencontainers.image.ref.name") == Some(tag)
-        || name("io.containerd.image.name")
-            .is_some_and(|full| full == tag || full.ends_with(&format!(":{tag}")))
+/// A layout that is not there or has no such image is the user's mistake; damage is not.
+fn wrong(error: &LayoutError) -> Error {
+    match error {
+        LayoutError::NotFound { .. } | LayoutError::Malformed { .. } => Error::Usage(error.to_string()),
+        LayoutError::File { .. } | LayoutError::Blob { .. } | LayoutError::Corrupt { .. } => {
+            Error::Environment(causes(error))
+        }
+    }
 }
 
 impl fmt::Display for Layout {

@@ -7,10 +7,11 @@ use cooperage_image::media_type::{self, Family};
 use cooperage_image::{Digest, Index, Reference};
 use cooperage_llb::ports::BlobStore;
 
-use super::assemble::{now, rfc3339};
+use super::assemble::rfc3339;
 use super::rootfs::write_to;
 use super::{Exporter, Image};
 use crate::Error;
+use crate::build::now;
 use crate::output::{ArchiveOutput, Destination};
 
 /// Which of the two.

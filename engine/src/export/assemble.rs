@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Exporter, Solved};
 use crate::Error;
+use crate::build::now;
 use crate::output::ImageForm;
 
 /// An image of one platform, all parts in the blob store but the layers of its base.
@@ -118,11 +119,6 @@ impl Exporter<'_> {
     fn clamp(&self, time: Timestamp) -> Timestamp {
         self.epoch.map_or(time, |epoch| time.min(epoch))
     }
-}
-
-pub(super) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp { secs: since.as_secs() as i64, nanos: since.subsec_nanos() }
 }
 
 pub(super) fn rfc3339(time: Timestamp) -> String {
