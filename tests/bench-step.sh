@@ -38,9 +38,9 @@ if command -v buildah > /dev/null; then
     export STORAGE_DRIVER=overlay
     root="--root $work/buildah --runroot $work/run"
     # shellcheck disable=SC2086 # a list of words
-    buildah $root build -q --layers -t bench:base -f "$work/context/base" "$work/context" > /dev/null 2>&1 &&
+    buildah $root build --runtime "$(command -v runc)" -q --layers -t bench:base -f "$work/context/base" "$work/context" > /dev/null 2>&1 &&
         sed -i 's|^FROM bench:base|FROM localhost/bench:base|' "$work/context/fifty" &&
-        theirs=$(rounds=1 repeat buildah $root build -q --layers --no-cache -f "$work/context/fifty" "$work/context") &&
+        theirs=$(rounds=1 repeat buildah $root build --runtime "$(command -v runc)" -q --layers --no-cache -f "$work/context/fifty" "$work/context") &&
         awk -v t="$theirs" 'BEGIN { printf "buildah: 50 steps %.0f ms\n", t / 1000 }' || echo "buildah does not build here"
     # shellcheck disable=SC2086
     buildah $root rmi -a -f > /dev/null 2>&1 || true
