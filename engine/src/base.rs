@@ -10,7 +10,7 @@ use cooperage_llb::ports::result_index::Chain;
 use cooperage_llb::ports::{BlobStore, ImageNames, Registry};
 
 use crate::Error;
-use crate::layers::Layers;
+use crate::layers::{Layers, unknown_layer_type};
 
 mod layout;
 
@@ -165,12 +165,8 @@ impl Bases {
         descriptor: Descriptor,
         diff_id: cooperage_image::DiffId,
     ) -> Result<LayerBlob, Error> {
-        let compression = media_type::layer_compression(&descriptor.media_type).ok_or_else(|| {
-            Error::Environment(format!(
-                "layer {} has the unknown type {}",
-                descriptor.digest, descriptor.media_type
-            ))
-        })?;
+        let compression = media_type::layer_compression(&descriptor.media_type)
+            .ok_or_else(|| unknown_layer_type(&descriptor))?;
         let plain = media_type::layer(media_type::Family::Oci, compression);
         if let Origin::Layout(layout) = origin {
             self.layers.add_layout_blob(descriptor.digest, layout.blob_path(&descriptor.digest));

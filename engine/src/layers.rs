@@ -207,7 +207,8 @@ fn nonce() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
-fn unknown_layer_type(descriptor: &Descriptor) -> Error {
+/// The error for a layer of a type that cannot be unpacked.
+pub(crate) fn unknown_layer_type(descriptor: &Descriptor) -> Error {
     Error::Environment(format!(
         "layer {} has the unknown media type {:?}",
         descriptor.digest, descriptor.media_type

@@ -15,7 +15,7 @@ use cooperage_solver::{Effect, Event as Answer, Options, Outcome, State, step};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::Error;
-use crate::event::{Event, EventSink};
+use crate::event::EventSink;
 use crate::ops::{OpFailure, Workshop};
 use crate::report::StepSummary;
 
@@ -203,9 +203,4 @@ fn nonce() -> Digest {
         hasher.update(&std::collections::hash_map::RandomState::new().build_hasher().finish().to_le_bytes());
     }
     hasher.finish()
-}
-
-/// Tells the user that a step begins or ends; see [`Progress`].
-fn tell(events: EventSink<'_>, event: Event) {
-    events(event);
 }

@@ -9,7 +9,6 @@ use cooperage_llb::ports::step_runner::Stream;
 use cooperage_solver::How;
 
 use super::log::Tail;
-use super::tell;
 use crate::event::{Event, EventSink, StepEnd, StepId};
 use crate::ops::OpFailure;
 use crate::report::StepSummary;
@@ -38,7 +37,7 @@ impl<'a> Progress<'a> {
                 ended: None,
             })
             .collect();
-        tell(events, Event::Planned { steps: steps.iter().map(|step| step.name.clone()).collect() });
+        events(Event::Planned { steps: steps.iter().map(|step| step.name.clone()).collect() });
         Self { events, steps, tails: HashMap::new() }
     }
 
@@ -46,17 +45,17 @@ impl<'a> Progress<'a> {
         let step = &mut self.steps[vertex.0 as usize];
         if step.started.is_none() {
             step.started = Some(Instant::now());
-            tell(self.events, Event::Started { step: StepId(vertex.0) });
+            (self.events)(Event::Started { step: StepId(vertex.0) });
         }
     }
 
     pub(super) fn log(&mut self, vertex: VertexId, stream: Stream, bytes: Vec<u8>) {
         self.tails.entry(vertex).or_default().push(&bytes);
-        tell(self.events, Event::Log { step: StepId(vertex.0), stream, bytes });
+        (self.events)(Event::Log { step: StepId(vertex.0), stream, bytes });
     }
 
     pub(super) fn missed(&mut self, vertex: VertexId, because: String) {
-        tell(self.events, Event::Missed { step: StepId(vertex.0), because });
+        (self.events)(Event::Missed { step: StepId(vertex.0), because });
     }
 
     pub(super) fn done(&mut self, vertex: VertexId, how: How) {
@@ -96,7 +95,7 @@ impl<'a> Progress<'a> {
         }
         let took = step.started.map_or(Duration::ZERO, |started| started.elapsed());
         step.ended = Some((end.clone(), took));
-        tell(self.events, Event::Ended { step: StepId(vertex.0), end, took });
+        (self.events)(Event::Ended { step: StepId(vertex.0), end, took });
     }
 
     /// The last lines that a step printed.
