@@ -24,6 +24,7 @@ mod removal;
 mod results;
 mod root;
 mod session;
+mod spread;
 mod stat_cache;
 mod upkeep;
 mod usable;

@@ -20,6 +20,7 @@ use super::locking::{self, Share};
 use super::power::Boot;
 use super::removal;
 use super::session::{self, Corner, Session};
+use super::spread;
 use super::usable::UsableLayers;
 
 /// The mark of an OCI image layout (image-spec image-layout.md, "oci-layout file").
@@ -61,6 +62,7 @@ impl Root {
         for directory in layout.directories() {
             make_directory(&directory, 0o711)?;
         }
+        spread::below(&layout.tmp());
         let session = Session::enter(&layout)?;
         if !check_version(&layout)? {
             place(&session, &layout.oci_layout(), OCI_LAYOUT)?;
