@@ -30,5 +30,5 @@ mod tree_path;
 mod watch;
 mod xattrs;
 
-pub use probe::{TierError, TierReport, probe, runner, runner_with_old_overlays};
+pub use probe::{TierError, TierReport, probe, runner, runner_lacking};
 pub use tier::{Tier, UnknownTier};

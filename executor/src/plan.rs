@@ -38,19 +38,31 @@ pub struct Facts {
     /// A directory that nothing of the step is below: covered, in the step's own mount namespace, by the
     /// memory file system on which mounts are put together.
     pub stage: PathBuf,
-    /// Whether overlays take one `lowerdir+` a layer (Linux 6.5).
-    pub lowerdir_plus: bool,
-    /// Whether `/proc` can be mounted anew. Not in a user namespace of a container with masked paths
-    /// (mount_namespaces(7)): then the step gets the container's own, which shows its processes.
-    pub fresh_proc: bool,
-    /// Whether `/sys/fs/cgroup` is version 2.
-    pub unified_cgroup: bool,
+    /// What this machine has and allows.
+    pub machine: Machine,
     /// The root.
     pub root: Stack,
     /// Where the spec alone does not say it, what is mounted; one for each mount of the spec.
     pub sources: Vec<Source>,
     /// Mount points that the root does not have, parents first.
     pub stubs: Vec<Stub>,
+}
+
+/// What a machine has and allows; found once a runner, by the trial of its tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Whether overlays take one `lowerdir+` a layer (Linux 6.5).
+    pub lowerdir_plus: bool,
+    /// Whether `/proc` can be mounted anew. Not in a user namespace of a container with masked paths
+    /// (mount_namespaces(7)): then the step gets the container's own, which shows its processes.
+    pub fresh_proc: bool,
+    /// Whether pivot_root(2) is let through. Docker's filter refuses it even with SYS_ADMIN: then the root
+    /// is moved over the old one.
+    pub pivot_root: bool,
+    /// Whether sethostname(2) is let through. Where it is not, a step has the machine's name.
+    pub hostname: bool,
+    /// Whether `/sys/fs/cgroup` is version 2.
+    pub unified_cgroup: bool,
 }
 
 /// Layer directories, as an overlay takes them.
@@ -119,7 +131,7 @@ pub fn plan(spec: &Spec, facts: &Facts, tier: Tier) -> Result<Plan, PlanError> {
     let mut draft = Draft { tier, own_network, calls: vec![], slots: 0 };
     let mounts = mounts::prepare(&mut draft, spec, facts)?;
     mounts::enter(&mut draft, facts, mounts)?;
-    process::become_command(&mut draft, spec)?;
+    process::become_command(&mut draft, facts.machine, spec)?;
     Ok(Plan { tier, own_network, calls: draft.calls, slots: draft.slots })
 }
 
@@ -127,7 +139,9 @@ pub fn plan(spec: &Spec, facts: &Facts, tier: Tier) -> Result<Plan, PlanError> {
 pub(crate) fn trial(facts: &Facts, tier: Tier) -> Result<Plan, PlanError> {
     let mut draft = Draft { tier, own_network: false, calls: vec![], slots: 0 };
     mounts::trial(&mut draft, facts)?;
-    draft.push(Call::Hostname(c_text("trial")?)); // an engine's filter may refuse this one alone
+    if facts.machine.hostname {
+        draft.push(Call::Hostname(c_text("trial")?)); // an engine's filter may refuse this one alone
+    }
     draft.push(Call::Execute { candidates: vec![], arguments: vec![], environment: vec![] });
     Ok(Plan { tier, own_network: false, calls: draft.calls, slots: draft.slots })
 }

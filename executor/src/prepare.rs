@@ -9,16 +9,8 @@ use cooperage_image::tree::{Node, Tree};
 use cooperage_llb::ports::step_runner::{Layers, MountSource, RunError, Step};
 
 use crate::accounts::{self, Identity};
-use crate::plan::{Facts, Source, Stack, Stub};
+use crate::plan::{Facts, Machine, Source, Stack, Stub};
 use crate::{layer_file, network_files, spec, tree_path};
-
-/// What is known of the machine, once a runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Machine {
-    pub(crate) lowerdir_plus: bool,
-    pub(crate) fresh_proc: bool,
-    pub(crate) unified_cgroup: bool,
-}
 
 /// Refuses a step that no runner could run.
 pub(crate) fn check(step: &Step) -> Result<(), RunError> {
@@ -71,9 +63,7 @@ pub(crate) fn facts(step: &Step, machine: Machine) -> Result<Facts, RunError> {
     }
     Ok(Facts {
         stage: stage(step, machine)?,
-        lowerdir_plus: machine.lowerdir_plus,
-        fresh_proc: machine.fresh_proc,
-        unified_cgroup: machine.unified_cgroup,
+        machine,
         root: stack(&step.root),
         sources,
         stubs: stubs(&step.root.tree, &targets)?,

@@ -1,10 +1,11 @@
 //! Which tiers this machine allows, found by running something in each.
 
+use std::fmt;
+
 use cooperage_llb::ports::step_runner::StepRunner;
 use rustix::io::Errno;
 
-use crate::plan::{Call, Facts, Plan, Stack};
-use crate::prepare::Machine;
+use crate::plan::{Call, Facts, Machine, Plan, Setting, Stack};
 use crate::runner::NamespaceRunner;
 use crate::sys::{self, Namespaces, Report};
 use crate::{Tier, cgroup, id_map, plan, prepare};
@@ -41,63 +42,105 @@ pub fn runner(tier: Tier) -> Result<Box<dyn StepRunner>, TierError> {
     }
 }
 
-/// A runner of `tier` that mounts overlays as Linux before 6.5 needs it, to test that on a later one.
+/// A runner of `tier` on a machine that lacks what `take` takes away, to test that where nothing lacks.
 #[doc(hidden)]
-pub fn runner_with_old_overlays(tier: Tier) -> Result<Box<dyn StepRunner>, TierError> {
-    let machine = machine(tier).map_err(|why| TierError { tier, why })?;
-    Ok(Box::new(NamespaceRunner::new(tier, Machine { lowerdir_plus: false, ..machine })))
+pub fn runner_lacking(tier: Tier, take: fn(&mut Machine)) -> Result<Box<dyn StepRunner>, TierError> {
+    let mut machine = machine(tier).map_err(|why| TierError { tier, why })?;
+    take(&mut machine);
+    Ok(Box::new(NamespaceRunner::new(tier, machine)))
 }
 
 /// What the tier can do here; else why it cannot be.
 fn machine(tier: Tier) -> Result<Machine, String> {
-    let mut machine = Machine { lowerdir_plus: true, fresh_proc: true, unified_cgroup: cgroup::is_unified() };
+    let mut machine = Machine {
+        lowerdir_plus: true,
+        fresh_proc: true,
+        pivot_root: true,
+        hostname: true,
+        unified_cgroup: cgroup::is_unified(),
+    };
     // Each thing that has another way is given up once, at the call that was refused for it.
     loop {
         match attempt(tier, machine) {
             Ok(()) => return Ok(machine),
-            Err((call, Errno::INVAL)) if machine.lowerdir_plus && call.contains("lowerdir+") => {
-                machine.lowerdir_plus = false;
-            }
-            Err((call, Errno::PERM))
-                if machine.fresh_proc && tier == Tier::Userns && call.contains(" proc ") =>
-            {
-                machine.fresh_proc = false;
-            }
-            Err((call, errno)) => return Err(explain(&call, errno)),
+            Err(refusal) => machine = refusal.without(tier, machine).ok_or_else(|| refusal.to_string())?,
         }
     }
 }
 
-fn explain(call: &str, errno: Errno) -> String {
-    format!("{call}: {}", std::io::Error::from(errno))
+/// Why a trial did not come to its end.
+struct Refusal {
+    /// The call of the plan, if it came so far.
+    call: Option<Call>,
+    /// What was tried.
+    what: String,
+    errno: Errno,
+}
+
+impl Refusal {
+    fn of(what: impl Into<String>) -> impl FnOnce(Errno) -> Self {
+        let what = what.into();
+        move |errno| Self { call: None, what, errno }
+    }
+
+    /// The machine without what was refused; `None` if that has no other way, or was the other way.
+    fn without(&self, tier: Tier, had: Machine) -> Option<Machine> {
+        let filtered = matches!(self.errno, Errno::PERM | Errno::NOSYS);
+        let machine = match self.call.as_ref()? {
+            Call::NewMount { settings, .. } if self.errno == Errno::INVAL && is_per_layer(settings) => {
+                Machine { lowerdir_plus: false, ..had }
+            }
+            Call::NewMount { fs, .. }
+                if self.errno == Errno::PERM && tier == Tier::Userns && **fs == *c"proc" =>
+            {
+                Machine { fresh_proc: false, ..had }
+            }
+            Call::EnterRoot { .. } if filtered => Machine { pivot_root: false, ..had },
+            Call::Hostname(_) if filtered => Machine { hostname: false, ..had },
+            _ => had,
+        };
+        (machine != had).then_some(machine)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, std::io::Error::from(self.errno))
+    }
+}
+
+fn is_per_layer(settings: &[Setting]) -> bool {
+    settings.iter().any(|setting| matches!(setting, Setting::Text(key, _) if **key == *c"lowerdir+"))
 }
 
 /// Runs the calls that no tier of this crate can do without.
-fn attempt(tier: Tier, machine: Machine) -> Result<(), (String, Errno)> {
-    let plan = trial(tier, machine).map_err(|e| (e.to_string(), Errno::INVAL))?;
-    let null = std::fs::File::open("/dev/null").map_err(|e| ("open /dev/null".to_owned(), errno(&e)))?;
+fn attempt(tier: Tier, machine: Machine) -> Result<(), Refusal> {
+    let plan = trial(tier, machine).map_err(|e| Refusal::of(e.to_string())(Errno::INVAL))?;
+    let null = std::fs::File::open("/dev/null").map_err(|e| Refusal::of("open /dev/null")(errno(&e)))?;
     let fd = std::os::fd::AsFd::as_fd(&null);
     let namespaces = Namespaces { user: tier == Tier::Userns, network: false };
-    let mut child = sys::spawn(&plan, namespaces, [fd, fd, fd])
-        .map_err(|errno| ("clone of namespaces".to_owned(), errno))?;
+    let mut child =
+        sys::spawn(&plan, namespaces, [fd, fd, fd]).map_err(Refusal::of("clone of namespaces"))?;
     if tier == Tier::Userns {
-        id_map::write(child.pid()).map_err(|e| ("write id map".to_owned(), errno(&e)))?;
+        id_map::write(child.pid()).map_err(|e| Refusal::of("write id map")(errno(&e)))?;
     }
-    child.go().and_then(|()| child.wait()).map_err(|errno| ("wait for the trial".to_owned(), errno))?;
+    child.go().and_then(|()| child.wait()).map_err(Refusal::of("wait for the trial"))?;
     let mut record = [0; 16];
-    let length = rustix::io::read(&child.report, &mut record).map_err(|errno| ("read".to_owned(), errno))?;
+    let length = rustix::io::read(&child.report, &mut record).map_err(Refusal::of("read"))?;
     match Report::decode(&record[..length]) {
         Some(Report::CloneFailed { errno }) => {
-            Err(("clone of namespaces".to_owned(), Errno::from_raw_os_error(errno)))
+            Err(Refusal::of("clone of namespaces")(Errno::from_raw_os_error(errno)))
         }
         Some(Report::CallFailed { index, errno, .. }) => match plan.calls.get(index as usize) {
             // Nothing is executed in an empty root: having come so far is the answer.
             Some(Call::Execute { .. }) => Ok(()),
-            call => {
-                Err((call.map_or_else(String::new, ToString::to_string), Errno::from_raw_os_error(errno)))
-            }
+            call => Err(Refusal {
+                call: call.cloned(),
+                what: call.map_or_else(String::new, ToString::to_string),
+                errno: Errno::from_raw_os_error(errno),
+            }),
         },
-        _ => Err(("the trial".to_owned(), Errno::CHILD)),
+        _ => Err(Refusal::of("the trial")(Errno::CHILD)),
     }
 }
 
@@ -108,9 +151,7 @@ fn errno(error: &std::io::Error) -> Errno {
 fn trial(tier: Tier, machine: Machine) -> Result<Plan, plan::PlanError> {
     let facts = Facts {
         stage: prepare::stages(machine).find(|path| path.is_dir()).unwrap_or_else(|| "/".into()),
-        lowerdir_plus: machine.lowerdir_plus,
-        fresh_proc: machine.fresh_proc,
-        unified_cgroup: machine.unified_cgroup,
+        machine,
         root: Stack { lower: vec![], scratch: None },
         sources: vec![],
         stubs: vec![],

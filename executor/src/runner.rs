@@ -11,8 +11,8 @@ use oci_spec::runtime::Spec;
 
 use crate::cgroup::Cgroup;
 use crate::overlay_upper;
-use crate::plan::{Facts, Plan, Stub, plan};
-use crate::prepare::{self, Machine};
+use crate::plan::{Facts, Machine, Plan, Stub, plan};
+use crate::prepare;
 use crate::sys::{self, Child, Namespaces, Report};
 use crate::watch::{self, Ended};
 use crate::{Tier, command_error, id_map, scratch, spec};

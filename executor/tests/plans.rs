@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use cooperage_executor::Tier;
-use cooperage_executor::plan::{Facts, Plan, PlanError, Source, Stack, Stub, plan};
+use cooperage_executor::plan::{Facts, Machine, Plan, PlanError, Source, Stack, Stub, plan};
 use oci_spec::runtime::Spec;
 use serde_json::json;
 
@@ -54,9 +54,13 @@ fn facts(lowerdir_plus: bool, scratch: Option<&str>) -> Facts {
     let stub = |path: &str, directory| Stub { path: path.into(), directory };
     Facts {
         stage: "/proc".into(),
-        lowerdir_plus,
-        fresh_proc: true,
-        unified_cgroup: true,
+        machine: Machine {
+            lowerdir_plus,
+            fresh_proc: true,
+            pivot_root: true,
+            hostname: true,
+            unified_cgroup: true,
+        },
         root: stack(&["/l/a", "/l/b"], scratch),
         sources: vec![
             machine.clone(),
@@ -100,8 +104,16 @@ fn old_overlay_and_own_network() {
 
 #[test]
 fn masked_container() {
-    let facts = Facts { stage: "/mnt".into(), fresh_proc: false, ..facts(true, Some("/s")) };
+    let mut facts = Facts { stage: "/mnt".into(), ..facts(true, Some("/s")) };
+    facts.machine.fresh_proc = false;
     assert_plan("masked-container.txt", &plan(&spec(false, false), &facts, Tier::Userns).unwrap());
+}
+
+#[test]
+fn filtered_container() {
+    let mut facts = facts(true, Some("/s"));
+    facts.machine = Machine { pivot_root: false, hostname: false, ..facts.machine };
+    assert_plan("filtered-container.txt", &plan(&spec(false, false), &facts, Tier::Root).unwrap());
 }
 
 #[test]
@@ -141,9 +153,10 @@ fn slots_are_filled_before_they_are_used() {
                 | Call::OldOverlay { slot, .. }
                 | Call::ClonePath { slot, .. } => (Some(slot), None),
                 Call::CloneBelow { from, slot, .. } => (Some(slot), Some(from)),
-                Call::SetAttributes { slot, .. } | Call::Attach { slot, .. } | Call::EnterRoot { slot } => {
-                    (None, Some(slot))
-                }
+                Call::SetAttributes { slot, .. }
+                | Call::Attach { slot, .. }
+                | Call::EnterRoot { slot }
+                | Call::CoverRoot { slot } => (None, Some(slot)),
                 _ => (None, None),
             };
             assert!(uses.is_none_or(|slot| filled.contains(slot)), "{call}");

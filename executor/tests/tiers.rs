@@ -40,7 +40,11 @@ fn available(tier: Tier, found: Result<Box<dyn StepRunner>, TierError>) -> Optio
 }
 
 fn run_suite(tier: Tier) {
-    let Some(runner) = available(tier, runner(tier)) else { return };
+    run_on(tier, runner(tier));
+}
+
+fn run_on(tier: Tier, found: Result<Box<dyn StepRunner>, TierError>) {
+    let Some(runner) = available(tier, found) else { return };
     let only = std::env::var("COOPER_TIER_CASE").ok();
     let (mut ran, mut failed) = (0, vec![]);
     for (name, case) in suite().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
@@ -71,10 +75,16 @@ fn tier_userns_suite() {
     run_suite(Tier::Userns);
 }
 
+/// Docker's filter refuses pivot_root(2) to every container.
+#[test]
+fn tier_root_without_pivot_root() {
+    run_on(Tier::Root, cooperage_executor::runner_lacking(Tier::Root, |machine| machine.pivot_root = false));
+}
+
 /// Kernels before 6.5 take an overlay's layers another way; the rest is the same.
 #[test]
 fn tier_root_old_overlays() {
-    let found = cooperage_executor::runner_with_old_overlays(Tier::Root);
+    let found = cooperage_executor::runner_lacking(Tier::Root, |machine| machine.lowerdir_plus = false);
     let Some(runner) = available(Tier::Root, found) else { return };
     for (name, case) in changes::CASES {
         println!("tier root, old overlays: {name}");

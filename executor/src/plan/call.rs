@@ -136,6 +136,12 @@ pub enum Call {
         /// The mount.
         slot: Slot,
     },
+    /// The same where pivot_root(2) is refused: moves the mount over the old root, of which only what was
+    /// opened before can be reached (switch_root(8)).
+    CoverRoot {
+        /// The mount.
+        slot: Slot,
+    },
     /// Makes a path read-only, if it exists.
     ReadOnlyPath(CString),
     /// Hides a path, if it exists.
@@ -261,6 +267,7 @@ impl fmt::Display for Call {
                 write!(f, "mknod {} {mode:o} c {} {}", text(at), number.0, number.1)
             }
             Self::EnterRoot { slot } => write!(f, "pivot_root {slot}"),
+            Self::CoverRoot { slot } => write!(f, "move {slot} over /"),
             Self::ReadOnlyPath(path) => write!(f, "read-only {}", text(path)),
             Self::MaskPath(path) => write!(f, "mask {}", text(path)),
             Self::Restrict { at, attributes } => write!(f, "restrict {} {attributes}", text(at)),

@@ -71,14 +71,21 @@ fn stage_and_root(draft: &mut Draft, facts: &Facts) -> Result<Slot, PlanError> {
 pub(super) fn trial(draft: &mut Draft, facts: &Facts) -> Result<(), PlanError> {
     let root = stage_and_root(draft, facts)?;
     let attributes = Attributes { nosuid: true, nodev: true, noexec: true, read_only: false };
-    if facts.fresh_proc {
+    if facts.machine.fresh_proc {
         let slot = draft.slot();
         draft.push(Call::NewMount { fs: c_text("proc")?, settings: vec![], attributes, slot });
     } else {
         clone_path(draft, &c_text("/proc")?, attributes);
     }
-    draft.push(Call::EnterRoot { slot: root });
+    draft.push(enter_root(facts, root));
     Ok(())
+}
+
+fn enter_root(facts: &Facts, slot: Slot) -> Call {
+    match facts.machine.pivot_root {
+        true => Call::EnterRoot { slot },
+        false => Call::CoverRoot { slot },
+    }
 }
 
 fn is_directory(source: &Source) -> bool {
@@ -137,11 +144,11 @@ fn from_spec(
         "sysfs" if draft.tier == Tier::Userns && !draft.own_network => {
             Ok(clone_path(draft, &c_text("/sys")?, attributes))
         }
-        "proc" if !facts.fresh_proc => Ok(clone_path(draft, &c_text("/proc")?, attributes)),
+        "proc" if !facts.machine.fresh_proc => Ok(clone_path(draft, &c_text("/proc")?, attributes)),
         _ => {
             // Version 1 has a hierarchy a controller; a step that looks for limits finds none.
             let fs = match kind {
-                "cgroup" if facts.unified_cgroup => "cgroup2",
+                "cgroup" if facts.machine.unified_cgroup => "cgroup2",
                 "cgroup" => "tmpfs",
                 other => other,
             };
@@ -186,7 +193,7 @@ fn split<'a>(options: impl Iterator<Item = &'a str>) -> Result<(Attributes, Vec<
 
 /// Everything after: in the step's root, no path leads out.
 pub(super) fn enter(draft: &mut Draft, facts: &Facts, prepared: Prepared) -> Result<(), PlanError> {
-    draft.push(Call::EnterRoot { slot: prepared.root });
+    draft.push(enter_root(facts, prepared.root));
     for stub in &facts.stubs {
         draft.push(Call::Stub {
             at: c_path(&stub.path)?,

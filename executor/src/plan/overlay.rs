@@ -31,7 +31,11 @@ pub(super) fn mount(draft: &mut Draft, facts: &Facts, stack: &Stack, name: &str)
         lower.push(&empty);
     }
     let paths = Paths { lower, upper: &upper, work: &work };
-    if facts.lowerdir_plus { by_context(draft, &paths, &at) } else { by_mount(draft, facts, &paths, name) }
+    if facts.machine.lowerdir_plus {
+        by_context(draft, &paths, &at)
+    } else {
+        by_mount(draft, facts, &paths, name)
+    }
 }
 
 /// Topmost first, as the kernel wants them.

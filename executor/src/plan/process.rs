@@ -4,13 +4,13 @@ use std::ffi::CString;
 
 use oci_spec::runtime::{Process, Spec};
 
-use super::{Call, Draft, PlanError, c_text};
+use super::{Call, Draft, Machine, PlanError, c_text};
 use crate::{capability, limits, seccomp};
 
-pub(super) fn become_command(draft: &mut Draft, spec: &Spec) -> Result<(), PlanError> {
+pub(super) fn become_command(draft: &mut Draft, machine: Machine, spec: &Spec) -> Result<(), PlanError> {
     let process =
         spec.process().as_ref().ok_or_else(|| PlanError::Spec("a spec without a process".into()))?;
-    if let Some(name) = spec.hostname() {
+    if let Some(name) = spec.hostname().as_ref().filter(|_| machine.hostname) {
         draft.push(Call::Hostname(c_text(name)?));
     }
     if draft.own_network {

@@ -84,6 +84,7 @@ fn make(call: &Call, slots: &mut [RawFd]) -> Done {
             rustix::fs::makedev(number.0, number.1),
         ),
         Call::EnterRoot { slot } => enter_root(kept(slots, *slot)),
+        Call::CoverRoot { slot } => cover_root(kept(slots, *slot)),
         Call::ReadOnlyPath(path) => read_only_path(path),
         Call::MaskPath(path) => mask_path(path),
         Call::Restrict { at, attributes } => {
@@ -208,6 +209,14 @@ fn enter_root(root: BorrowedFd<'_>) -> Done {
     rustix::process::fchdir(root)?;
     rustix::process::pivot_root(c".", c".")?;
     rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
+}
+
+/// As switch_root(8): the root of the mount namespace stays, below.
+fn cover_root(root: BorrowedFd<'_>) -> Done {
+    rustix::process::fchdir(root)?;
+    attach(root, c"/")?;
+    rustix::process::chroot(c".")?;
     rustix::process::chdir(c"/")
 }
 
