@@ -77,14 +77,24 @@ impl Scopes {
         self
     }
 
-    /// With what the registry says that is needed.
+    /// With what the registry says that is needed, as far as it is not among ours.
     fn and(mut self, challenge: &Bearer) -> Self {
-        if let Some(scope) = &challenge.scope
-            && !self.0.contains(scope)
-        {
-            self.0.push(scope.clone());
+        for scope in challenge.scope.as_deref().unwrap_or_default().split_whitespace() {
+            if !self.covers(scope) {
+                self.0.push(scope.to_owned());
+            }
         }
         self
+    }
+
+    /// Whether `scope` (`repository:NAME:ACTION,...`) is part of one of ours.
+    fn covers(&self, scope: &str) -> bool {
+        self.0.iter().any(|own| match (own.rsplit_once(':'), scope.rsplit_once(':')) {
+            (Some((of, own)), Some((on, actions))) => {
+                of == on && actions.split(',').all(|action| own.split(',').any(|own| own == action))
+            }
+            _ => own == scope,
+        })
     }
 
     pub(crate) fn as_slice(&self) -> &[String] {
@@ -206,4 +216,25 @@ impl Authorizer {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Nothing panics between a lock and its release, and each change is one insertion or removal.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_asked_for_once() {
+        let ours = || Scopes(vec!["repository:a/b:pull,push".to_owned()]);
+        for (needed, asked) in [
+            ("", vec!["repository:a/b:pull,push"]),
+            ("repository:a/b:pull", vec!["repository:a/b:pull,push"]),
+            ("repository:a/b:push,pull", vec!["repository:a/b:pull,push"]),
+            ("repository:a/b:delete", vec!["repository:a/b:pull,push", "repository:a/b:delete"]),
+            ("repository:c:pull repository:a/b:pull", vec!["repository:a/b:pull,push", "repository:c:pull"]),
+        ] {
+            let realm = "https://auth.example".parse().unwrap();
+            let bearer = Bearer { realm, service: None, scope: Some(needed.to_owned()) };
+            assert_eq!(ours().and(&bearer).as_slice(), asked, "{needed}");
+        }
+    }
 }

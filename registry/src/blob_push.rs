@@ -22,10 +22,12 @@ use crate::upload_body::{self, Sent};
 const MAX_SESSIONS: usize = 256;
 
 impl RegistryClient {
+    /// With the right to push: a registry may hide from a reader what is not there yet, and the token serves
+    /// the upload too.
     pub(crate) async fn head_blob(&self, image: &Reference, digest: &Digest) -> Result<bool, RegistryError> {
         let (target, mut attempts) = self.begin(image, Some(digest)).await?;
         loop {
-            match self.head_blob_once(&target, &Scopes::pull(&target), digest).await {
+            match self.head_blob_once(&target, &Scopes::push(&target), digest).await {
                 Ok(there) => return Ok(there),
                 Err(failure) => attempts.again(failure).await?,
             }

@@ -34,7 +34,7 @@ pub trait Registry: Send + Sync {
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> BoxFuture<'a, Result<(), RegistryError>>;
 
-    /// Whether `image`'s repository has a blob.
+    /// Whether `image`'s repository, which is about to be pushed to, has a blob.
     fn has_blob<'a>(
         &'a self,
         image: &'a Reference,
