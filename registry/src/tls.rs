@@ -40,6 +40,27 @@ impl Roots {
         Self::Only { file, directories }
     }
 
+    /// What to do about a certificate that none of the `trusted` authorities stands behind.
+    pub(crate) fn hint(&self, trusted: usize) -> String {
+        match (self, trusted) {
+            (Self::Only { file: Some(file), .. }, _) => {
+                format!("only the authorities that SSL_CERT_FILE names are trusted: {}", file.display())
+            }
+            (Self::Only { file: None, .. }, _) => {
+                format!(
+                    "only the authorities in the directories of SSL_CERT_DIR are trusted, {trusted} in all"
+                )
+            }
+            (Self::Machine, 0) => {
+                "this machine has no certificates of authorities: name a file of them in SSL_CERT_FILE"
+                    .to_owned()
+            }
+            (Self::Machine, _) => {
+                "the certificate's authority is unknown here: name a file of them in SSL_CERT_FILE".to_owned()
+            }
+        }
+    }
+
     /// The configuration, and how many authorities it trusts.
     pub(crate) fn client_config(&self) -> Result<(ClientConfig, usize), Failure> {
         let mut roots = RootCertStore::empty();
@@ -80,10 +101,18 @@ fn add(
     if let Some(error) = loaded.errors.first() {
         return Err(wrong(path, error.to_string()));
     }
+    let mut refused = None;
+    let before = roots.len();
     for certificate in loaded.certs {
-        roots.add(certificate).map_err(|error| wrong(path, error.to_string()))?;
+        // One that cannot be read trusts nobody; a large collection often has such a one.
+        if let Err(error) = roots.add(certificate) {
+            refused = Some(error);
+        }
     }
-    Ok(())
+    match refused {
+        Some(error) if roots.len() == before => Err(wrong(path, error.to_string())),
+        _ => Ok(()),
+    }
 }
 
 fn wrong(path: &Path, detail: String) -> Failure {
@@ -119,5 +148,32 @@ mod tests {
         std::fs::write(file.path(), "not a certificate").unwrap();
         let empty = failure(&only(file.path().to_owned()));
         assert!(empty.contains("certificate"), "{empty}");
+        std::fs::write(file.path(), STRANGE).unwrap();
+        let strange = failure(&only(file.path().to_owned()));
+        assert!(strange.contains("BadEncoding"), "{strange}");
     }
+
+    /// What is inside is no certificate, though it says so.
+    const STRANGE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn one_strange_certificate_does_not_spoil_a_collection() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{STRANGE}{AUTHORITY}")).unwrap();
+        let roots = Roots::Only { file: Some(file.path().to_owned()), directories: Vec::new() };
+        assert_eq!(roots.client_config().unwrap().1, 1);
+    }
+
+    const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBbzCCARWgAwIBAgIUbNSQElVVo/HpEgmNUq98Z7EDB3YwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBdDAgFw0yNjExMjEwNjU0NDhaGA8yMTI2MTAyODA2NTQ0OFow
+DDEKMAgGA1UEAwwBdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJBbNjusZkG1
+SoeTv8N608JBgj5XsDpFAS6SwDqTennf4hPXe+BlkEXZCelxCPVqSMMxM7fjRyTL
+oHGXZ2n02v2jUzBRMB0GA1UdDgQWBBRIlDCzhHj1pq/BGbksYYmDtlLm2DAfBgNV
+HSMEGDAWgBRIlDCzhHj1pq/BGbksYYmDtlLm2DAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0gAMEUCIQDgGXDq1wmWqCrgPPXJivNzm/dpBJ/Pc21i2OMeiCb+
+gwIgemvZWlFRWwIU4BoldFKOOuSfDUoAZpd84z2YtkVRpG8=
+-----END CERTIFICATE-----
+";
 }

@@ -188,12 +188,13 @@ impl Transport {
         let error = error.without_url();
         let detail = format!("{what}: {}", causes(&error));
         match tls_error(&error) {
-            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-                let hint = match self.tls.get() {
-                    Some((_, 0)) => "this machine has no certificates of authorities",
-                    _ => "the certificate's authority is unknown here",
-                };
-                Failure::Hopeless(format!("{detail} ({hint}: name a file of them in SSL_CERT_FILE)"))
+            // A signature is wrong where an authority was made anew under its old name.
+            Some(rustls::Error::InvalidCertificate(
+                rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature,
+            )) => {
+                let trusted = self.tls.get().map_or(0, |(_, count)| *count);
+                let hint = self.options.roots.hint(trusted);
+                Failure::Hopeless(format!("{detail} ({hint})"))
             }
             Some(rustls::Error::InvalidCertificate(_)) => Failure::Hopeless(detail),
             Some(rustls::Error::InvalidMessage(_)) => {

@@ -144,7 +144,7 @@ async fn a_registry_with_tls() {
     let error = strangers.manifest(&name).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("https://{} could not be reached", registry.host)), "{error}");
     assert!(error.contains("(no credentials, 1 attempts)"), "{error}");
-    let hint = "(this machine has no certificates of authorities: name a file of them in SSL_CERT_FILE)";
+    let hint = "(only the authorities in the directories of SSL_CERT_DIR are trusted, 0 in all)";
     assert!(error.ends_with(hint), "{error}");
 }
 
