@@ -3,15 +3,19 @@
 
 #![forbid(unsafe_code)]
 
+mod authority;
 mod bases;
 mod cooper;
 mod peers;
 mod registry;
+mod token_server;
 
+pub use authority::Authority;
 pub use bases::{busybox, debian, debian_contexts};
 pub use cooper::{Cooper, Outcome, StepLine, binary};
 pub use peers::{peer, run};
-pub use registry::Registry;
+pub use registry::{Access, Registry};
+pub use token_server::{TokenRequest, TokenServer};
 
 use std::path::Path;
 

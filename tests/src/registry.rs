@@ -1,45 +1,87 @@
 //! A real registry on loopback: Debian's `docker-registry`.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::peer;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::authority::HOST;
+use crate::token_server::{ISSUER, SERVICE};
+use crate::{Authority, TokenServer, peer};
 
 /// A registry that ends with the test.
 pub struct Registry {
     child: Child,
+    host: &'static str,
     port: u16,
     _folder: tempfile::TempDir,
 }
 
+/// Who is let in.
+#[derive(Clone, Copy)]
+pub enum Access<'a> {
+    /// Anybody.
+    Anybody,
+    /// One user, with this password (HTTP Basic).
+    Password(&'a str, &'a str),
+    /// Who has a token of this server.
+    Token(&'a TokenServer),
+}
+
 impl Registry {
-    /// One that anybody may use.
+    /// One in plain HTTP that anybody may use.
     pub fn open() -> Self {
-        Self::start(None)
+        Self::start(None, Access::Anybody)
     }
 
-    /// One that asks for user and password (HTTP Basic).
+    /// One in plain HTTP that asks for user and password.
     pub fn with_password(user: &str, password: &str) -> Self {
-        Self::start(Some((user, password)))
+        Self::start(None, Access::Password(user, password))
     }
 
-    fn start(login: Option<(&str, &str)>) -> Self {
+    /// One that speaks TLS, with a certificate of `authority`.
+    pub fn secure(authority: &Authority, access: Access<'_>) -> Self {
+        Self::start(Some(authority), access)
+    }
+
+    fn start(authority: Option<&Authority>, access: Access<'_>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let data = folder.path().join("data");
-        let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n",
-            data.display()
-        );
-        if let Some((user, password)) = login {
-            let line = crate::run(Command::new(peer("htpasswd")).args(["-nbB", user, password]));
-            let file = folder.path().join("htpasswd");
-            std::fs::write(&file, line).expect("a file can be written");
-            config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display()));
+        let text = |path: &Path| path.display().to_string();
+        let mut config = json!({
+            "version": "0.1",
+            "log": {"level": "error"},
+            "storage": {"filesystem": {"rootdirectory": text(&folder.path().join("data"))}},
+            "http": {"addr": format!("127.0.0.1:{port}")},
+        });
+        if let Some(authority) = authority {
+            let (certificate, key) = (text(&authority.server_certificate()), text(&authority.server_key()));
+            config["http"]["tls"] = json!({"certificate": certificate, "key": key});
         }
+        match (access, authority) {
+            (Access::Anybody, _) => {}
+            (Access::Password(user, password), _) => {
+                let line = crate::run(Command::new(peer("htpasswd")).args(["-nbB", user, password]));
+                let file = folder.path().join("htpasswd");
+                std::fs::write(&file, line).expect("a file can be written");
+                config["auth"] = json!({"htpasswd": {"realm": "test", "path": text(&file)}});
+            }
+            (Access::Token(server), authority) => {
+                let authority = authority.expect("a token server needs a registry that speaks TLS");
+                let bundle = text(&authority.server_certificate());
+                let token = json!({
+                    "realm": server.realm(), "service": SERVICE, "issuer": ISSUER, "rootcertbundle": bundle
+                });
+                config["auth"] = json!({"token": token});
+            }
+        }
+        // JSON is YAML.
         let file = folder.path().join("config.yml");
-        std::fs::write(&file, config).expect("a file can be written");
+        std::fs::write(&file, config.to_string()).expect("a file can be written");
         let child = Command::new(peer("docker-registry"))
             .arg("serve")
             .arg(&file)
@@ -48,7 +90,8 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry starts");
-        let registry = Self { child, port, _folder: folder };
+        let host = if authority.is_some() { HOST } else { "localhost" };
+        let registry = Self { child, host, port, _folder: folder };
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "docker-registry does not listen");
@@ -57,9 +100,16 @@ impl Registry {
         registry
     }
 
-    /// `localhost:PORT`
+    /// `HOST:PORT`
     pub fn host(&self) -> String {
-        format!("localhost:{}", self.port)
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// A folder for `DOCKER_CONFIG`, with the credentials of one user of this registry.
+    pub fn docker_config(&self, user: &str, password: &str) -> tempfile::TempDir {
+        let auth = STANDARD.encode(format!("{user}:{password}"));
+        let config = json!({"auths": {self.host(): {"auth": auth}}});
+        crate::folder(&[("config.json", &config.to_string())])
     }
 }
 
