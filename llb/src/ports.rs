@@ -1,10 +1,11 @@
 //! Ports: the traits between the rooms. Drivers implement them, `engine` alone picks drivers.
 //!
-//! Blocking ports are called on blocking threads; [`registry`] is asynchronous, since transfers wait.
+//! Blocking ports are called on blocking threads; [`registry`] and [`downloads`] are asynchronous, since transfers wait.
 
 pub mod blob_store;
 pub mod cache_mounts;
 pub mod cancel;
+pub mod downloads;
 pub mod image_names;
 pub mod layer_store;
 pub mod registry;
@@ -16,6 +17,7 @@ pub mod upkeep;
 pub use blob_store::{BlobReader, BlobStore, BlobWriter};
 pub use cache_mounts::{CacheMount, CacheMounts, Sharing};
 pub use cancel::CancelToken;
+pub use downloads::Downloads;
 pub use image_names::ImageNames;
 pub use layer_store::{LayerStore, Workspace};
 pub use registry::{BoxFuture, Registry};

@@ -35,6 +35,12 @@ impl Authorization {
         Self::of(&format!("Bearer {token}"), vec![token.to_owned()])
     }
 
+    /// A whole header, as somebody wrote it.
+    pub(crate) fn verbatim(header: &str) -> Result<Self, Failure> {
+        let secret = header.split_once(' ').map_or(header, |(_, secret)| secret.trim());
+        Self::of(header, vec![secret.to_owned()])
+    }
+
     fn of(value: &str, secrets: Vec<String>) -> Result<Self, Failure> {
         let mut header = HeaderValue::from_str(value)
             .map_err(|_| Failure::Protocol("the token holds characters that a header cannot".to_owned()))?;

@@ -1,6 +1,7 @@
 //! Pull and push over the distribution protocol, with credentials.
 //!
-//! [`RegistryClient`] implements the port [`cooperage_llb::ports::Registry`]. It speaks HTTP/1.1 through
+//! [`RegistryClient`] implements the port [`cooperage_llb::ports::Registry`], and, since this room is the one
+//! that speaks HTTP, [`cooperage_llb::ports::Downloads`] (docs/sources.md). It speaks HTTP/1.1 through
 //! `reqwest`, on a TLS configuration of its own, and never holds a blob in memory. How it finds credentials,
 //! when it uses plain HTTP, and what it retries, is in `docs/registry.md`.
 
@@ -15,6 +16,7 @@ mod challenge;
 mod client;
 mod content_digest;
 mod credentials;
+mod download;
 mod failure;
 mod manifest;
 mod options;

@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::target::{is_loopback, named};
 use crate::{Options, Timeouts};
 
-/// Redirects that are followed, one after the other.
-const MAX_REDIRECTS: usize = 5;
+/// Redirects that are followed, one after the other; as many as Go's client follows for BuildKit.
+const MAX_REDIRECTS: usize = 10;
 
 /// A request that can be sent again.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 mod auth;
 mod bench;
 mod docker_registry;
+mod download;
 mod pull;
 mod push;
 mod real;
