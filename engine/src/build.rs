@@ -23,6 +23,7 @@ use crate::layers::Layers;
 use crate::ops::Workshop;
 use crate::output::{ImageOutput, Output};
 use crate::request::NetworkSpec;
+use crate::secrets::Secrets;
 use crate::solve::{self, Solution};
 use crate::{BuildReport, BuildRequest, Engine, Error, export};
 
@@ -116,6 +117,7 @@ impl<'a> Build<'a> {
             layers: Arc::clone(&layers),
             bases,
             stats: StatDigests::new(ports.stats.clone()),
+            secrets: Secrets::new(&request.secrets),
             directories: inputs.directories,
             walked: std::sync::Mutex::default(),
             recorded: std::sync::Mutex::default(),

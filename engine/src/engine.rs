@@ -7,7 +7,8 @@ use cooperage_cache::DiskStore;
 use cooperage_executor::Tier;
 use cooperage_image::layer::Ownership;
 use cooperage_llb::ports::{
-    BlobStore, CacheMounts, ImageNames, LayerStore, Registry, ResultIndex, StatCache, StepRunner, Upkeep,
+    BlobStore, CacheMounts, Downloads, ImageNames, LayerStore, Registry, ResultIndex, StatCache, StepRunner,
+    Upkeep,
 };
 use cooperage_registry::RegistryClient;
 
@@ -64,6 +65,7 @@ pub(crate) struct Ports {
     pub(crate) upkeep: Arc<dyn Upkeep>,
     pub(crate) mounts: Arc<dyn CacheMounts>,
     pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) downloads: Arc<dyn Downloads>,
     tier: Option<Tier>,
     runner: OnceLock<Arc<dyn StepRunner>>,
 }
@@ -86,6 +88,7 @@ impl Engine {
             ..cooperage_registry::Options::default()
         };
         let registry = RegistryClient::new(registry).map_err(|e| Error::Usage(e.to_string()))?;
+        let registry = Arc::new(registry);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("cooper")
@@ -99,7 +102,8 @@ impl Engine {
             names: store.clone(),
             upkeep: store.clone(),
             mounts: store,
-            registry: Arc::new(registry),
+            registry: registry.clone(),
+            downloads: registry,
             tier: options.tier,
             runner: OnceLock::new(),
         };

@@ -13,6 +13,7 @@ use cooperage_image::layer::Ownership;
 use cooperage_image::tree::{Changes, LayerId, Tree};
 use cooperage_image::{Descriptor, Digest, Hasher};
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
+use cooperage_llb::ports::registry::BoxFuture;
 use cooperage_llb::ports::result_index::Chain;
 use cooperage_llb::ports::{BlobStore, LayerStore, Registry};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
@@ -25,6 +26,12 @@ mod directory;
 mod fetch;
 
 pub(crate) use contents::Contents;
+
+/// Makes a layer when somebody needs it first: a source that is known by more than its bytes.
+pub(crate) trait Deferred: Send + Sync {
+    /// Makes the layer: its changes and its directory are in the store afterwards. Returns the directory.
+    fn make<'a>(&'a self, layers: &'a Layers) -> BoxFuture<'a, Result<PathBuf, Error>>;
+}
 
 /// The layers that a build works with. One instance a build.
 pub(crate) struct Layers {
@@ -53,6 +60,8 @@ struct State {
     fetches: HashMap<Digest, Arc<OnceCell<()>>>,
     /// One cell a layer and form: it is compressed once.
     written: HashMap<(LayerId, BlobForm), Arc<OnceCell<LayerBlob>>>,
+    /// Layers that nobody needed yet.
+    deferred: HashMap<LayerId, Arc<dyn Deferred>>,
     /// Where blobs that are not in the blob store can be read: OCI layouts.
     layouts: HashMap<Digest, PathBuf>,
 }
@@ -102,6 +111,11 @@ impl Layers {
         let mut changes = Changes::between(&Tree::empty(), tree);
         changes.root_changed = true;
         self.add(changes)
+    }
+
+    /// Says how the layer `id` is made if it turns out to be needed.
+    pub(crate) fn defer(&self, id: LayerId, how: Arc<dyn Deferred>) {
+        self.state().deferred.insert(id, how);
     }
 
     /// Makes sure that the store knows the layers of `chain`, so that a result may name them.

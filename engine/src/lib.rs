@@ -30,6 +30,7 @@ mod ops;
 mod output;
 mod report;
 mod request;
+mod secrets;
 mod solve;
 
 pub use cooperage_executor::{Tier, TierReport, probe as probe_tiers};
@@ -45,4 +46,4 @@ pub use event::{Event, EventSink, StepEnd, StepId};
 pub use images::{ImageDetails, ImageSummary};
 pub use output::{Output, OutputError};
 pub use report::{BuildReport, BuiltImage, StepSummary};
-pub use request::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, RequestError};
+pub use request::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, RequestError, SecretSource};

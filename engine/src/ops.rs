@@ -21,11 +21,14 @@ use crate::base::Bases;
 use crate::engine::Ports;
 use crate::hashing::StatDigests;
 use crate::layers::Layers;
+use crate::secrets::Secrets;
 
 mod digest;
 mod exec;
 mod failure;
 mod file;
+mod http;
+mod kept;
 mod merge;
 mod missing;
 mod owner;
@@ -40,6 +43,8 @@ pub(crate) struct Workshop {
     pub(crate) layers: Arc<Layers>,
     pub(crate) bases: Bases,
     pub(crate) stats: StatDigests,
+    /// Secrets that steps and sources may ask for.
+    pub(crate) secrets: Secrets,
     /// Directories by the name they have in `local://NAME`.
     pub(crate) directories: BTreeMap<String, PathBuf>,
     /// Local directories that were walked in this build, by the layer they became.
@@ -70,7 +75,9 @@ impl Workshop {
         cancel: &CancelToken,
     ) -> Result<Made, OpFailure> {
         let outputs = match &vertex.op.op {
-            Some(Op::Source(source)) => return self.source(source, vertex.op.platform.as_ref()).await,
+            Some(Op::Source(source)) => {
+                return self.source(source, vertex.op.platform.as_ref(), log.as_ref()).await;
+            }
             Some(Op::File(op)) => self.file(op, inputs).await?,
             Some(Op::Exec(op)) => self.exec(op, inputs, log, cancel).await?,
             Some(Op::Merge(op)) => vec![merge::merge(op, inputs)],

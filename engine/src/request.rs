@@ -49,6 +49,9 @@ pub struct BuildRequest {
     /// `--add-host`: name, address.
     #[serde(default)]
     pub extra_hosts: Vec<(String, String)>,
+    /// `--secret`: where each is, by ID. Contents are read when a step or a source asks for them.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSource>,
     /// `SOURCE_DATE_EPOCH`, seconds since 1970.
     #[serde(default)]
     pub source_date_epoch: Option<i64>,
@@ -95,6 +98,16 @@ pub enum NetworkSpec {
     None,
 }
 
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// A file of the machine.
+    File(PathBuf),
+    /// An environment variable of the process.
+    Env(String),
+}
+
 /// Why a value cannot be part of a request.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -133,6 +146,7 @@ impl BuildRequest {
             pull: false,
             network: NetworkSpec::Default,
             extra_hosts: Vec::new(),
+            secrets: BTreeMap::new(),
             source_date_epoch: None,
         }
     }

@@ -121,7 +121,8 @@ impl RegistryClient {
             sink.write(piece).await.map_err(Ended::Write)?;
         }
         if announced.is_some_and(|announced| announced != received) {
-            let detail = format!("the body ended after {received} of {} bytes", announced.unwrap_or_default());
+            let detail =
+                format!("the body ended after {received} of {} bytes", announced.unwrap_or_default());
             return Err(Failure::transient(detail).into());
         }
         let digest = sink.finish().await.map_err(Ended::Write)?;

@@ -78,6 +78,10 @@ impl Layers {
         if let Some(directory) = self.store.directory(id)? {
             return Ok(directory);
         }
+        let deferred = self.state().deferred.get(id).cloned();
+        if let Some(how) = deferred {
+            return how.make(self).await;
+        }
         if let Some(changes) = self.known_changes(id)? {
             let mut needed = BTreeSet::new();
             layers_in(&changes.root, &mut needed);

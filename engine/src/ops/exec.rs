@@ -13,7 +13,7 @@ use cooperage_llb::ports::step_runner::{
 };
 use cooperage_llb::ports::{CancelToken, Workspace};
 
-use super::{OpFailure, Workshop};
+use super::{OpFailure, Workshop, kept};
 use crate::Error;
 use crate::error::Kind;
 
@@ -209,6 +209,13 @@ impl Workshop {
                 return Err(Error::Definition(format!("cache sharing {} is unknown", options.sharing)).into());
             }
         };
+        if kept::is_reserved(&options.id) {
+            return Err(OpFailure::Step {
+                message: format!("the cache mount ID {:?} is reserved", options.id),
+                help: Some("IDs that begin with \"source:\" are cooper's own: choose another".to_owned()),
+                kind: Kind::Usage,
+            });
+        }
         let base = chain_of(mount, inputs);
         // A cache that starts from an input's contents is another cache for other contents.
         let id = match base.layers.last() {

@@ -1,4 +1,4 @@
-//! Source ops: base images and local directories.
+//! Source ops: base images and local directories; files and repositories are next door.
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
@@ -10,6 +10,7 @@ use cooperage_image::{ChainId, Digest, Platform};
 use cooperage_llb::key::ResultId;
 use cooperage_llb::pb;
 use cooperage_llb::ports::result_index::Chain;
+use cooperage_llb::ports::step_runner::StepLog;
 
 use super::{Made, OpFailure, Workshop};
 use crate::Error;
@@ -20,6 +21,7 @@ impl Workshop {
         &self,
         op: &pb::SourceOp,
         platform: Option<&pb::Platform>,
+        log: &dyn StepLog,
     ) -> Result<Made, OpFailure> {
         let (scheme, rest) = op.identifier.split_once("://").ok_or_else(|| wrong(op, "it has no scheme"))?;
         match scheme {
@@ -29,6 +31,7 @@ impl Workshop {
             }
             "oci-layout" => self.image(ImageLocation::OciLayout(layout_name(rest)), platform).await,
             "local" => self.local(rest, op).await,
+            "http" | "https" => self.http(op, log).await,
             other => Err(OpFailure::unsupported(&format!("a source of scheme {other}://"))),
         }
     }
@@ -98,6 +101,6 @@ pub(super) fn platform_of(platform: &pb::Platform) -> Platform {
     Platform::new(&platform.os, &platform.architecture, variant)
 }
 
-fn wrong(op: &pb::SourceOp, why: &str) -> OpFailure {
+pub(super) fn wrong(op: &pb::SourceOp, why: &str) -> OpFailure {
     OpFailure::Error(Error::Definition(format!("source {:?}: {why}", op.identifier)))
 }

@@ -99,7 +99,8 @@ async fn a_broken_body_is_fetched_again_from_its_beginning() {
     let (fetched, written) = get(at(&script, "/a")).await;
     assert!(matches!(fetched.unwrap(), Download::Fetched(_)));
     assert_eq!(written, b"contents");
-    let script = Script::of([reply("200 OK").body("contents").cut_after(4), reply("200 OK").body("contents")]);
+    let script =
+        Script::of([reply("200 OK").body("contents").cut_after(4), reply("200 OK").body("contents")]);
     let (fetched, written) = get(at(&script, "/a")).await;
     assert!(matches!(fetched.unwrap(), Download::Fetched(_)));
     assert_eq!(written, b"contents");
