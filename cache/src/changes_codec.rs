@@ -18,6 +18,9 @@ pub(crate) use write::{Encoded, encode};
 
 /// How a file begins; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"coopchg\x01";
+/// Marks of a directory.
+const OPAQUE: u8 = 1;
+const IMPLIED: u8 = 2;
 /// Length of [`MAGIC`] and of the digest of the rest.
 const HEAD_BYTES: usize = 8 + 32;
 
@@ -68,7 +71,8 @@ enum Body<'a> {
 struct DirBody<'a> {
     #[serde(borrow)]
     meta: MetaBody<'a>,
-    opaque: bool,
+    /// [`OPAQUE`] and [`IMPLIED`], added.
+    marks: u8,
     /// Entries of the directory, which follow it, each with all that is below it.
     entries: u64,
 }

@@ -4,7 +4,7 @@
 //! in the store when its result is recorded, a directory when a RUN has to see it, and a blob when
 //! it is exported, each at most once, whoever asks first ([`directory`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,7 @@ mod blob;
 mod contents;
 mod directory;
 mod fetch;
+mod implied;
 
 pub(crate) use contents::Contents;
 
@@ -52,6 +53,8 @@ struct State {
     changes: HashMap<LayerId, Arc<Changes>>,
     /// Layers that the store does not know yet.
     fresh: HashMap<LayerId, Arc<Changes>>,
+    /// Layers of which it is known that they imply no directory.
+    explicit: HashSet<LayerId>,
     /// Merged trees of chains.
     trees: HashMap<Vec<LayerId>, Tree>,
     /// One cell a layer: the directory is made once.

@@ -112,7 +112,7 @@ impl Walk<'_> {
         let meta = meta(&found, xattrs.kept);
         let changed = below.is_none_or(|dir| dir.meta != meta);
         let entries_so_far = whiteouts.into_iter().map(|name| (name, Change::Whiteout)).collect();
-        let change = ChangeDir { meta, opaque: false, entries: entries_so_far };
+        let change = ChangeDir { meta, implied: false, opaque: false, entries: entries_so_far };
         Ok(Open { path, name, left: entries.into_iter(), below, changed, change, names })
     }
 

@@ -9,7 +9,7 @@ use cooperage_image::tree::{
 };
 use serde::Deserialize;
 
-use super::{Body, CodecError, ContentBody, DirBody, Entry, FileBody, Header, name, unseal};
+use super::{Body, CodecError, ContentBody, DirBody, Entry, FileBody, Header, IMPLIED, OPAQUE, name, unseal};
 
 /// The change set of the layer `id` that `bytes` encode, and the number of its entries.
 pub(crate) fn decode(id: &LayerId, bytes: &[u8]) -> Result<(Changes, usize), CodecError> {
@@ -47,7 +47,7 @@ pub(crate) fn decode(id: &LayerId, bytes: &[u8]) -> Result<(Changes, usize), Cod
 struct Frame {
     name: Name,
     meta: Meta,
-    opaque: bool,
+    marks: u8,
     missing: u64,
     entries: Vec<(Name, Change)>,
     /// Length of the directory's path.
@@ -57,12 +57,16 @@ struct Frame {
 impl Frame {
     fn open(name: Name, body: DirBody<'_>, path_len: usize) -> Result<Self, CodecError> {
         let meta = body.meta.into_meta()?;
-        Ok(Self { name, meta, opaque: body.opaque, missing: body.entries, entries: Vec::new(), path_len })
+        if body.marks > OPAQUE + IMPLIED {
+            return Err(CodecError::Malformed("a directory has an unknown mark"));
+        }
+        Ok(Self { name, meta, marks: body.marks, missing: body.entries, entries: Vec::new(), path_len })
     }
 
     fn close(self) -> (Name, ChangeDir) {
         let entries = self.entries.into_iter().collect();
-        (self.name, ChangeDir { meta: self.meta, opaque: self.opaque, entries })
+        let (opaque, implied) = (self.marks & OPAQUE != 0, self.marks & IMPLIED != 0);
+        (self.name, ChangeDir { meta: self.meta, implied, opaque, entries })
     }
 }
 

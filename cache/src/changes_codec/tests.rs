@@ -17,7 +17,7 @@ fn text(changes: &Changes) -> String {
     let mut text = format!("{} {:?} {}\n", changes.root_changed, changes.root.meta, changes.root.opaque);
     visit(changes, |path, change| {
         let line = match change {
-            Change::Dir(dir) => format!("dir {:?} {}", dir.meta, dir.opaque),
+            Change::Dir(dir) => format!("dir {:?} {} {}", dir.meta, dir.opaque, dir.implied),
             Change::File(file) => {
                 let link = file.link.map(|group| {
                     groups.iter().position(|known| *known == group).unwrap_or_else(|| {
@@ -101,16 +101,21 @@ fn any_leaf() -> impl Strategy<Value = Change> {
 }
 
 fn any_dir() -> impl Strategy<Value = ChangeDir> {
-    let dir = |entries: BTreeMap<Name, Change>, meta, opaque| ChangeDir { meta, opaque, entries };
-    let leaf = (any_meta(), any::<bool>())
-        .prop_map(move |(meta, opaque)| Change::Dir(dir(BTreeMap::new(), meta, opaque)));
+    let dir = |entries: BTreeMap<Name, Change>, meta, (opaque, implied)| ChangeDir {
+        meta,
+        implied,
+        opaque,
+        entries,
+    };
+    let leaf = (any_meta(), any::<(bool, bool)>())
+        .prop_map(move |(meta, marks)| Change::Dir(dir(BTreeMap::new(), meta, marks)));
     let change = prop_oneof![4 => any_leaf(), 1 => leaf].prop_recursive(4, 40, 6, move |inner| {
         let entries = proptest::collection::btree_map(any_name(), inner, 0..6);
-        (entries, any_meta(), any::<bool>())
-            .prop_map(move |(entries, meta, opaque)| Change::Dir(dir(entries, meta, opaque)))
+        (entries, any_meta(), any::<(bool, bool)>())
+            .prop_map(move |(entries, meta, marks)| Change::Dir(dir(entries, meta, marks)))
     });
-    (proptest::collection::btree_map(any_name(), change, 0..8), any_meta(), any::<bool>())
-        .prop_map(move |(entries, meta, opaque)| dir(entries, meta, opaque))
+    (proptest::collection::btree_map(any_name(), change, 0..8), any_meta(), any::<(bool, bool)>())
+        .prop_map(move |(entries, meta, marks)| dir(entries, meta, marks))
 }
 
 proptest! {
@@ -157,7 +162,12 @@ fn deep_directories_need_no_stack() {
 }
 
 fn leaf_dir() -> ChangeDir {
-    ChangeDir { meta: Meta::new(0o755, Timestamp::default()), opaque: false, entries: BTreeMap::new() }
+    ChangeDir {
+        meta: Meta::new(0o755, Timestamp::default()),
+        implied: false,
+        opaque: false,
+        entries: BTreeMap::new(),
+    }
 }
 
 fn example() -> Changes {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use cooperage_image::tree::{Change, ChangeDir, Changes, Content, File, LayerId, LinkGroup};
 
 use super::{
-    Body, ContentBody, DirBody, Entry, FileBody, Header, MetaBody, is_own, layer_digest, seal, visit,
+    Body, ContentBody, DirBody, Entry, FileBody, Header, IMPLIED, MetaBody, OPAQUE, is_own, layer_digest,
+    seal, visit,
 };
 
 /// A change set as bytes, with what the store needs to know of it.
@@ -97,7 +98,8 @@ impl EntryList<'_> {
 }
 
 fn dir_body(dir: &ChangeDir) -> DirBody<'_> {
-    DirBody { meta: MetaBody::of(&dir.meta), opaque: dir.opaque, entries: dir.entries.len() as u64 }
+    let marks = u8::from(dir.opaque) * OPAQUE + u8::from(dir.implied) * IMPLIED;
+    DirBody { meta: MetaBody::of(&dir.meta), marks, entries: dir.entries.len() as u64 }
 }
 
 fn disk_size(change: &Change, seen: &HashMap<LinkGroup, u64>) -> u64 {

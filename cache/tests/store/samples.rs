@@ -82,7 +82,7 @@ pub(crate) fn inside(id: &LayerId, path: &str) -> Content {
 pub(crate) fn changes(entries: &[(&str, Change)]) -> Changes {
     let entries: BTreeMap<_, _> =
         entries.iter().map(|(name, change)| (Name::new(name.as_bytes()).unwrap(), change.clone())).collect();
-    let root = ChangeDir { meta: Meta::new(0o755, time(1)), opaque: false, entries };
+    let root = ChangeDir { meta: Meta::new(0o755, time(1)), implied: false, opaque: false, entries };
     Changes { root, root_changed: true }
 }
 

@@ -37,7 +37,9 @@ impl Layers {
                 visible.layers.push(id.clone());
             }
         }
-        self.directories(&visible).await
+        self.directories(&visible).await?;
+        let stack = self.with_implied_directories(chain, visible).await?;
+        self.directories(&stack).await
     }
 
     /// Makes sure that the contents of `changes` can be opened.

@@ -32,9 +32,6 @@ pub struct Unpacked {
     pub diff_id: DiffId,
     /// Length of the tar stream, uncompressed.
     pub tar_bytes: u64,
-    /// Paths of directories that the archive did not have but that something is in. They are in `changes` as
-    /// `0755` of 0:0 at the epoch; in the tree, what a lower layer says of them is the truth.
-    pub implied_directories: Vec<Vec<u8>>,
     /// Names of extended attributes that the archive has and a tree may not carry.
     pub ignored_xattrs: BTreeSet<String>,
 }
@@ -118,7 +115,7 @@ pub(crate) fn read_tar(
     dir: &Path,
     how: Unpacking<'_>,
 ) -> Result<Unpacked, UnpackError> {
-    let ((changes, implied_directories, ignored_xattrs), seen) = decode::beside(reader, |decoded| {
+    let ((changes, ignored_xattrs), seen) = decode::beside(reader, |decoded| {
         let at_root = |source| UnpackError::Write { path: String::new(), source };
         let root = disk::open_root(dir).map_err(at_root)?;
         let place = Place::new(root.as_fd(), how.ownership).map_err(at_root)?;
@@ -127,12 +124,12 @@ pub(crate) fn read_tar(
         while let Some(entry) = tar.next()? {
             unpacker.entry(&entry, &mut tar)?;
         }
-        let (mut changes, implied) = unpacker.place.into_changes();
+        let mut changes = unpacker.place.into_changes();
         settle(&mut changes.root, root.as_fd(), dir, &how)?;
-        Ok::<_, UnpackError>((changes, implied, unpacker.ignored_xattrs))
+        Ok::<_, UnpackError>((changes, unpacker.ignored_xattrs))
     })?;
     let decode::Seen { diff_id, tar_bytes } = seen;
-    Ok(Unpacked { changes, diff_id, tar_bytes, implied_directories, ignored_xattrs })
+    Ok(Unpacked { changes, diff_id, tar_bytes, ignored_xattrs })
 }
 
 struct Unpacker<'a> {

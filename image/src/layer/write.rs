@@ -146,8 +146,10 @@ impl Writer<'_> {
         match change {
             Change::Dir(dir) => {
                 self.path.push(b'/');
-                let path = self.path.clone();
-                self.entry(&Header { kind: kind::DIRECTORY, ..self.header_of(&path, &dir.meta) })?;
+                if !dir.implied {
+                    let path = self.path.clone();
+                    self.entry(&Header { kind: kind::DIRECTORY, ..self.header_of(&path, &dir.meta) })?;
+                }
                 self.directory(dir)
             }
             Change::File(file) => self.file(file),

@@ -12,6 +12,7 @@ use super::{File, Meta, Name, Special, Symlink};
 mod apply;
 mod between;
 mod entries;
+mod implied;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,9 @@ pub struct Changes {
 pub struct ChangeDir {
     /// Metadata the directory has after the layer, changed or not.
     pub meta: Meta,
+    /// Nothing but what is in it tells of it, as in layers of other tools: a directory that is there below keeps
+    /// its own metadata, and `meta` is for where there is none. Never set at the root (`root_changed` is).
+    pub implied: bool,
     /// Hides all that the layers below have here. Layers read may have it; layers that cooper
     /// writes have explicit whiteouts instead.
     pub opaque: bool,
@@ -57,7 +61,7 @@ pub enum Change {
 impl Changes {
     /// No change at all.
     pub fn none(root: Meta) -> Self {
-        let root = ChangeDir { meta: root, opaque: false, entries: BTreeMap::new() };
+        let root = ChangeDir { meta: root, implied: false, opaque: false, entries: BTreeMap::new() };
         Self { root, root_changed: false }
     }
 

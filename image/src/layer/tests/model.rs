@@ -77,7 +77,7 @@ pub(crate) fn dir<const N: usize>(entries: [(&str, Change); N]) -> Change {
 
 pub(crate) fn change_dir<const N: usize>(entries: [(&str, Change); N]) -> ChangeDir {
     let entries = entries.into_iter().map(|(text, change)| (name(text), change)).collect();
-    ChangeDir { meta: meta(0o755), opaque: false, entries }
+    ChangeDir { meta: meta(0o755), implied: false, opaque: false, entries }
 }
 
 pub(crate) fn changes<const N: usize>(entries: [(&str, Change); N]) -> Changes {
@@ -128,7 +128,8 @@ fn dir_text(
         let path = format!("{path}/{name:?}");
         match change {
             Change::Dir(dir) => {
-                writeln!(out, "{path} dir {}", meta_text(&dir.meta)).unwrap();
+                let told = if dir.implied { "implied".to_owned() } else { meta_text(&dir.meta) };
+                writeln!(out, "{path} dir {told}").unwrap();
                 dir_text(dir, &path, contents, groups, out);
             }
             Change::File(file) => {

@@ -50,7 +50,7 @@ fn any_leaf() -> impl Strategy<Value = Change> {
 fn any_dir() -> impl Strategy<Value = ChangeDir> {
     let of = |entry: BoxedStrategy<Change>| {
         (any_meta(), any::<bool>(), proptest::collection::btree_map(any_name(), entry, 0..6))
-            .prop_map(|(meta, opaque, entries)| ChangeDir { meta, opaque, entries })
+            .prop_map(|(meta, opaque, entries)| ChangeDir { meta, implied: false, opaque, entries })
     };
     let leaf = any_leaf().boxed();
     of(leaf.clone()).prop_recursive(3, 40, 6, move |inner| {
@@ -77,7 +77,7 @@ fn any_changes() -> impl Strategy<Value = Changes> {
                 links.insert(n.clone(), change.clone());
             }
         }
-        let linked = ChangeDir { meta: meta(0o555), opaque: false, entries: links };
+        let linked = ChangeDir { meta: meta(0o555), implied: false, opaque: false, entries: links };
         root.entries.insert(name("zz-links"), Change::Dir(linked));
         Changes { root, root_changed }
     })

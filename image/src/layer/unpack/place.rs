@@ -1,6 +1,6 @@
 //! Where entries go: the change set under way, and the directory that mirrors it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,7 +22,6 @@ pub(super) struct Place<'a> {
     root: BorrowedFd<'a>,
     pub(super) ownership: Ownership,
     changes: Changes,
-    implied: BTreeSet<Vec<Name>>,
     /// The directory that was last written to. Entries that follow each other are mostly in one.
     current: (Vec<Name>, OwnedFd),
 }
@@ -30,15 +29,12 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(super) fn new(root: BorrowedFd<'a>, ownership: Ownership) -> io::Result<Self> {
         let current = (Vec::new(), root.try_clone_to_owned()?);
-        let changes = Changes { root: implied_dir(), root_changed: false };
-        Ok(Self { root, ownership, changes, implied: BTreeSet::new(), current })
+        let changes = Changes::none(implied_meta());
+        Ok(Self { root, ownership, changes, current })
     }
 
-    /// The changes, and the paths of the directories that nothing but their contents told of.
-    pub(super) fn into_changes(self) -> (Changes, Vec<Vec<u8>>) {
-        let joined = |path: &Vec<Name>| path.iter().map(Name::as_bytes).collect::<Vec<_>>().join(&b'/');
-        let implied = self.implied.iter().filter(|path| self.dir(path).is_some()).map(joined).collect();
-        (self.changes, implied)
+    pub(super) fn into_changes(self) -> Changes {
+        self.changes
     }
 
     pub(super) fn root_is(&mut self, meta: Meta) {
@@ -58,14 +54,12 @@ impl<'a> Place<'a> {
         if self.current.0.len() >= MAX_DEPTH {
             return Err(refused(path, format!("more than {MAX_DEPTH} directories deep")));
         }
-        // It is told of now, whoever implied it.
-        let told = [&self.current.0[..], std::slice::from_ref(name)].concat();
-        self.implied.remove(&told);
         if let Some(Change::Dir(dir)) = self.here().entries.get_mut(name) {
-            dir.meta = meta;
+            // It is told of now, whoever implied it.
+            (dir.meta, dir.implied) = (meta, false);
             return Ok(());
         }
-        self.make_dir(name, meta).map_err(|source| failed(path, source))
+        self.make_dir(name, meta, false).map_err(|source| failed(path, source))
     }
 
     /// Anything that has no contents.
@@ -94,7 +88,8 @@ impl<'a> Place<'a> {
     pub(super) fn whiteout(&mut self, path: &[u8], parents: &[Name], name: &Name) -> Result<(), UnpackError> {
         self.enter(path, parents)?;
         match self.here().entries.get_mut(name) {
-            Some(Change::Dir(dir)) => dir.opaque = true,
+            // The one that was below is gone with its metadata.
+            Some(Change::Dir(dir)) => (dir.opaque, dir.implied) = (true, false),
             Some(_) => {}
             None => return self.put(path, parents, name, Change::Whiteout),
         }
@@ -173,10 +168,9 @@ impl<'a> Place<'a> {
         }
         self.open(resolved.directory).map_err(|source| failed(path, source))?;
         for name in resolved.missing {
-            self.make_dir(&name, implied_dir().meta).map_err(|source| failed(path, source))?;
+            self.make_dir(&name, implied_meta(), true).map_err(|source| failed(path, source))?;
             let mut directory = self.current.0.clone();
             directory.push(name);
-            self.implied.insert(directory.clone());
             self.open(directory).map_err(|source| failed(path, source))?;
         }
         Ok(())
@@ -195,11 +189,11 @@ impl<'a> Place<'a> {
 
     /// Makes a directory in the current one. If it takes the place of something of this layer (a whiteout, a
     /// file) that would have hidden what is below, it is opaque.
-    fn make_dir(&mut self, name: &Name, meta: Meta) -> io::Result<()> {
+    fn make_dir(&mut self, name: &Name, meta: Meta, implied: bool) -> io::Result<()> {
         let opaque = self.here().entries.contains_key(name);
         self.vacate(name)?;
         disk::make_dir(self.current.1.as_fd(), name)?;
-        let dir = ChangeDir { meta, opaque, entries: BTreeMap::new() };
+        let dir = ChangeDir { meta, implied: implied && !opaque, opaque, entries: BTreeMap::new() };
         self.here().entries.insert(name.clone(), Change::Dir(dir));
         Ok(())
     }
@@ -301,8 +295,9 @@ fn linked(file: &Arc<File>) -> Arc<File> {
     })
 }
 
-fn implied_dir() -> ChangeDir {
-    ChangeDir { meta: Meta::new(0o755, Timestamp::default()), opaque: false, entries: BTreeMap::new() }
+/// What a directory has that nothing but its contents tells of.
+fn implied_meta() -> Meta {
+    Meta::new(0o755, Timestamp::default())
 }
 
 fn failed(path: &[u8], source: io::Error) -> UnpackError {

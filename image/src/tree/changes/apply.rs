@@ -8,8 +8,8 @@ use super::{Change, ChangeDir, Changes};
 
 impl Changes {
     /// `parent` with the changes (image-spec layer.md, "Applying Changesets"): a directory over a
-    /// directory takes over its metadata and merges, any other pair replaces. A whiteout of what is
-    /// not there does nothing.
+    /// directory takes over its metadata (unless it is only implied) and merges, any other pair replaces. A
+    /// whiteout of what is not there does nothing.
     pub fn apply(&self, parent: &Tree) -> Tree {
         let mut root = merged(&self.root, Some(parent.root()));
         if !self.root_changed {
@@ -25,7 +25,11 @@ fn merged(changes: &ChangeDir, old: Option<&Arc<Dir>>) -> Dir {
     for (name, change) in &changes.entries {
         apply_one(&mut entries, name, change);
     }
-    Dir { meta: changes.meta.clone(), entries }
+    let meta = match old {
+        Some(old) if changes.implied => &old.meta,
+        _ => &changes.meta,
+    };
+    Dir { meta: meta.clone(), entries }
 }
 
 fn apply_one(entries: &mut BTreeMap<Name, Node>, name: &Name, change: &Change) {

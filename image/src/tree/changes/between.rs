@@ -24,7 +24,7 @@ impl Changes {
     pub fn between(old: &Tree, new: &Tree) -> Self {
         let mut comparison = Comparison { links: Links::new(old, new), undecided: None };
         let entries = comparison.entries(old.root(), new.root(), &mut Vec::new());
-        let root = ChangeDir { meta: new.root().meta.clone(), opaque: false, entries };
+        let root = ChangeDir { meta: new.root().meta.clone(), implied: false, opaque: false, entries };
         let mut changes = Self { root_changed: old.root().meta != new.root().meta, root };
         comparison.links.complete(&mut changes);
         changes
@@ -74,7 +74,9 @@ impl Comparison<'_> {
             (Some(Node::Dir(old)), Node::Dir(new)) => {
                 let entries = self.entries(old, new, path);
                 let changed = !entries.is_empty() || old.meta != new.meta;
-                changed.then(|| Change::Dir(ChangeDir { meta: new.meta.clone(), opaque: false, entries }))
+                changed.then(|| {
+                    Change::Dir(ChangeDir { meta: new.meta.clone(), implied: false, opaque: false, entries })
+                })
             }
             (Some(Node::File(old)), Node::File(new)) if self.same_file(old, new, path) => None,
             (Some(Node::Symlink(old)), Node::Symlink(new)) if old == new => None,
@@ -115,6 +117,7 @@ fn added(node: &Node) -> Change {
     match node {
         Node::Dir(dir) => Change::Dir(ChangeDir {
             meta: dir.meta.clone(),
+            implied: false,
             opaque: false,
             entries: dir.entries.iter().map(|(name, node)| (name.clone(), added(node))).collect(),
         }),

@@ -64,6 +64,9 @@ impl<'a> Entries<'a> {
             let what = match change {
                 Change::Dir(dir) => {
                     self.stack.push(Pending::Contents(path.clone(), dir));
+                    if dir.implied {
+                        continue;
+                    }
                     ChangeRef::Dir(&dir.meta)
                 }
                 Change::File(file) => ChangeRef::File(file),

@@ -245,3 +245,40 @@ proptest! {
         }
     }
 }
+
+/// The layer of the tree `text`, whose directories at `paths` are only implied.
+fn implying(text: &str, paths: &[&str]) -> Changes {
+    let mut changes = Changes::between(&Tree::empty(), &tree(text));
+    for path in paths {
+        let mut dir = &mut changes.root;
+        for name in path.split('/') {
+            let Some(Change::Dir(next)) = dir.entries.get_mut(name.as_bytes()) else { panic!("{path}") };
+            dir = next;
+        }
+        dir.implied = true;
+    }
+    changes
+}
+
+#[test]
+fn an_implied_directory_keeps_what_is_below() {
+    let below = tree("d1777 tmp\nd700 5:5 home/app\nf644 home/app/rc =x\nf644 gone =x");
+    let layer = implying(
+        "f644 tmp/x =x\nf644 home/app/f =x\nd711 told\nf644 gone/f =x\nf644 new/f =x",
+        &["tmp", "home", "home/app", "gone", "new"],
+    );
+    let result = layer.apply(&below);
+    assert_eq!(
+        text(&result),
+        "d755 /\nd755 gone\nf644 gone/f =x\nd755 home\nd700 5:5 home/app\nf644 home/app/f =x\n\
+         f644 home/app/rc =x\nd755 new\nf644 new/f =x\nd1777 tmp\nf644 tmp/x =x\nd711 told"
+    );
+    // As a tar it tells as little as before, and it is no other layer for that.
+    assert_eq!(listing(&layer), "file /gone/f\nfile /home/app/f\nfile /new/f\nfile /tmp/x\ndir /told");
+    // An overlay is shown those that it would show wrongly, and no other.
+    let shown = layer.implied_in(&result).unwrap();
+    assert_eq!(listing(&shown), "dir /home\ndir /home/app\ndir /tmp");
+    assert_eq!(text(&shown.apply(&result)), text(&result));
+    assert!(layer.implies_directories() && !shown.implies_directories());
+    assert!(layer.implied_in(&layer.apply(&Tree::empty())).is_none());
+}

@@ -72,7 +72,11 @@ impl<E> LayerHashing<'_, '_, E> {
         match change {
             Change::Whiteout => hasher.field(b"whiteout"),
             Change::Dir(dir) => {
-                self.meta(&mut hasher, b"dir", &dir.meta);
+                if dir.implied {
+                    hasher.field(b"implied");
+                } else {
+                    self.meta(&mut hasher, b"dir", &dir.meta);
+                }
                 hasher.field(self.contents(dir)?.as_bytes());
             }
             Change::File(file) => {

@@ -108,5 +108,5 @@ fn insert(changes: &mut ChangeDir, new: &Dir, path: &[&[u8]], file: &Arc<File>) 
 }
 
 fn on_the_way(dir: &Dir) -> Change {
-    Change::Dir(ChangeDir { meta: dir.meta.clone(), opaque: false, entries: BTreeMap::new() })
+    Change::Dir(ChangeDir { meta: dir.meta.clone(), implied: false, opaque: false, entries: BTreeMap::new() })
 }
