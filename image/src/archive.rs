@@ -76,6 +76,16 @@ impl<R: Read> Read for Watched<'_, R> {
     }
 }
 
+/// An archive that was unpacked.
+#[derive(Debug)]
+pub struct UnpackedArchive {
+    /// What is in it.
+    pub tree: Tree,
+    /// Paths of directories that it does not have but that something is in: `0755` of 0:0 at the epoch, unless
+    /// they are there where the archive goes ([`keep_directories`](crate::tree::edit::keep_directories)).
+    pub implied: Vec<Vec<u8>>,
+}
+
 /// Unpacks an archive below `dir`, an absolute path that exists and is empty, and returns it as a tree
 /// whose contents are the files there ([`Content::Local`](crate::tree::Content::Local)). The root is
 /// what the archive says of `./`, else `0755` of 0:0 at the epoch. Not atomic: an error leaves what was written.
@@ -83,10 +93,28 @@ pub fn unpack_archive(
     reader: impl Read + Send,
     dir: &Path,
     ownership: Ownership,
-) -> Result<Tree, UnpackError> {
+) -> Result<UnpackedArchive, UnpackError> {
     let how = Unpacking { whiteouts: false, contents: Contents::Local, ownership };
     let unpacked = read_tar(reader, dir, how)?;
-    Ok(Tree::new(directory(unpacked.changes.root)))
+    let mut implied = Vec::new();
+    collect_implied(&unpacked.changes.root, &mut Vec::new(), &mut implied);
+    Ok(UnpackedArchive { tree: Tree::new(directory(unpacked.changes.root)), implied })
+}
+
+fn collect_implied(dir: &ChangeDir, path: &mut Vec<u8>, implied: &mut Vec<Vec<u8>>) {
+    for (name, change) in &dir.entries {
+        let Change::Dir(dir) = change else { continue };
+        let length = path.len();
+        if length > 0 {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.as_bytes());
+        if dir.implied {
+            implied.push(path.clone());
+        }
+        collect_implied(dir, path, implied);
+        path.truncate(length);
+    }
 }
 
 fn directory(dir: ChangeDir) -> Arc<Dir> {

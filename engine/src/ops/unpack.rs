@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cooperage_image::archive;
+use cooperage_image::archive::{self, UnpackedArchive};
 use cooperage_image::layer::ContentReader;
 use cooperage_image::tree::edit::{self, Copy};
 use cooperage_image::tree::{Changes, File, FollowLast, Node, Tree};
@@ -30,7 +30,7 @@ impl Workshop {
                 _ => None,
             };
             tree = match archive {
-                Some(contents) => {
+                Some(UnpackedArchive { tree: contents, implied }) => {
                     // Contents keep their own modes; owners only if nobody asked for others.
                     let all = Copy {
                         source: b"/".to_vec(),
@@ -42,6 +42,7 @@ impl Workshop {
                         ..one
                     };
                     edit::copy(&tree, &contents, &all)
+                        .map(|copied| edit::keep_directories(&copied, &tree, &all.dest, &implied))
                 }
                 None => edit::copy(&tree, from, &one),
             }
@@ -50,8 +51,8 @@ impl Workshop {
         Ok(tree)
     }
 
-    /// The tree in an archive; `None` if the file is none.
-    async fn unpacked(&self, file: &Arc<File>, name: &[u8]) -> Result<Option<Tree>, OpFailure> {
+    /// What is in an archive; `None` if the file is none.
+    async fn unpacked(&self, file: &Arc<File>, name: &[u8]) -> Result<Option<UnpackedArchive>, OpFailure> {
         self.layers.prepare_files(&[Arc::clone(file)]).await?;
         let contents = Contents::new(Arc::clone(&self.layers));
         let name = String::from_utf8_lossy(name).into_owned();
@@ -71,13 +72,13 @@ impl Workshop {
             archive::unpack_archive(reader, &directory, self.layers.ownership())
         })
         .map_err(|e| Error::disk(format!("unpacking {name}"), &e))?;
-        let mut changes = Changes::between(&Tree::empty(), &unpacked);
+        let mut changes = Changes::between(&Tree::empty(), &unpacked.tree);
         changes.root_changed = true;
         store.put(&id, &changes)?;
         store.put_directory(&id, workspace.as_ref(), Path::new("fs"))?;
         // As the store has it: contents are in the layer, whatever becomes of the archive.
         let changes = self.layers.changes(&id).await?;
-        Ok(Some(changes.apply(&Tree::empty())))
+        Ok(Some(UnpackedArchive { tree: changes.apply(&Tree::empty()), implied: unpacked.implied }))
     }
 }
 

@@ -59,7 +59,8 @@ fn whiteout_names_are_files() {
     std::fs::hard_link(source.path().join("y"), source.path().join("z")).unwrap();
     let tar = run("tar", &["-cz", ".wh.x", ".wh..wh..opq", "y", "z"], source.path());
     let dir = tempfile::tempdir().unwrap();
-    let tree = unpack_archive(&tar[..], dir.path(), Ownership::Caller).unwrap();
+    let UnpackedArchive { tree, implied } = unpack_archive(&tar[..], dir.path(), Ownership::Caller).unwrap();
+    assert!(implied.is_empty());
     let names: Vec<_> = tree.root().entries.keys().map(ToString::to_string).collect();
     assert_eq!(names, [".wh..wh..opq", ".wh.x", "y", "z"]);
     let mut groups = Vec::new();

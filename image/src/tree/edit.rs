@@ -4,6 +4,7 @@
 //! directory that gets or loses an entry keeps its mtime, so that the same inputs give the same layer.
 
 mod copy;
+mod keep;
 mod make_dir;
 mod make_file;
 mod mode;
@@ -16,6 +17,7 @@ mod symlink;
 mod tests;
 
 pub use copy::{Copy, CopyError, copy};
+pub use keep::keep_directories;
 pub use make_dir::{MakeDir, MakeDirError, make_dir};
 pub use make_file::{MakeFile, MakeFileError, make_file};
 pub use mode::{ModeChange, ModeError, SymbolicMode};

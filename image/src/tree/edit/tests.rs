@@ -396,3 +396,16 @@ fn measure_a_copy_into_20_000_entries() {
         report("digest of 20,000", start);
     }
 }
+
+#[test]
+fn directories_that_an_archive_does_not_tell_of_are_kept() {
+    let before = tree("d1777 srv/tmp\nd700 5:5 srv/app\nf644 srv/file =x\nl777 link ->srv");
+    let after = tree("d755 srv/tmp\nf644 srv/tmp/x =x\nd755 srv/app/new\nd755 srv/file\nl777 link ->srv");
+    let paths = ["tmp", "app", "app/new", "file", "none"].map(|path| path.as_bytes().to_vec());
+    assert_eq!(
+        text(&keep_directories(&after, &before, b"/link/", &paths)),
+        lines(
+            "d755 / | l777 link ->srv | d755 srv | d700 5:5 srv/app | d755 srv/app/new | d755 srv/file | d1777 srv/tmp | f644 srv/tmp/x =x"
+        )
+    );
+}
