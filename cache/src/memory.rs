@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use cooperage_image::tree::{LayerId, Timestamp};
 use cooperage_image::{Descriptor, Digest, Reference};
@@ -57,7 +56,6 @@ struct State {
     memo: HashMap<Digest, Digest>,
     names: BTreeMap<Reference, Descriptor>,
     stats: HashMap<PathBuf, StatEntries>,
-    stat_loads: HashMap<PathBuf, SystemTime>,
     mounts: BTreeMap<String, Mount>,
     locked_keys: HashSet<Digest>,
     held: BTreeMap<u64, BTreeSet<ObjectId>>,

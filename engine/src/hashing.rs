@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use cooperage_image::layer::ContentReader;
 use cooperage_image::tree::{Content, Dir, File, Fingerprint, Node, Tree};
@@ -52,7 +53,14 @@ fn digest_of(file: &File, contents: &Contents) -> std::io::Result<Digest> {
 /// The digests known for local directories: read when a directory is walked, written when the build is over.
 pub(crate) struct StatDigests {
     cache: Arc<dyn StatCache>,
-    walked: Mutex<HashMap<PathBuf, Vec<Tree>>>,
+    walked: Mutex<HashMap<PathBuf, WalkedTrees>>,
+}
+
+/// What was walked of one directory.
+struct WalkedTrees {
+    /// Before any of the files was hashed.
+    looked_from: SystemTime,
+    trees: Vec<Tree>,
 }
 
 impl StatDigests {
@@ -73,14 +81,15 @@ impl StatDigests {
             });
         }
         let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
-        walked.entry(root.to_owned()).or_default().push(tree.clone());
+        let first = || WalkedTrees { looked_from: SystemTime::now(), trees: Vec::new() };
+        walked.entry(root.to_owned()).or_insert_with(first).trees.push(tree.clone());
         Ok(())
     }
 
     /// Remembers what was hashed in this build.
     pub(crate) fn save(&self) -> Result<(), Error> {
         let walked = std::mem::take(&mut *self.walked.lock().unwrap_or_else(PoisonError::into_inner));
-        for (root, trees) in walked {
+        for (root, WalkedTrees { looked_from, trees }) in walked {
             let mut entries = StatEntries::new();
             for tree in &trees {
                 for_each_local(tree.root(), &root, &mut |path, seen, file| {
@@ -90,7 +99,7 @@ impl StatDigests {
                 });
             }
             if self.cache.load(&root)? != entries {
-                self.cache.save(&root, &entries)?;
+                self.cache.save(&root, &entries, looked_from)?;
             }
         }
         Ok(())
@@ -112,5 +121,46 @@ fn for_each_local(directory: &Dir, root: &Path, visit: &mut dyn FnMut(&[u8], Fin
             }
             Node::Symlink(_) | Node::Special(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cooperage_image::tree::walk::{WalkOptions, walk};
+    use cooperage_llb::ports::StoreError;
+
+    use super::*;
+
+    /// Remembers with what moment it was told to save.
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<SystemTime>>);
+
+    impl StatCache for Recorder {
+        fn load(&self, _: &Path) -> Result<StatEntries, StoreError> {
+            Ok(StatEntries::new())
+        }
+
+        fn save(&self, _: &Path, _: &StatEntries, looked_from: SystemTime) -> Result<(), StoreError> {
+            self.0.lock().unwrap().push(looked_from);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn digests_count_from_before_the_files_were_read() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("file"), "text").unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        let tree = walk(&root, &WalkOptions::default()).unwrap();
+        let recorder = Arc::new(Recorder::default());
+        let stats = StatDigests::new(Arc::clone(&recorder) as Arc<dyn StatCache>);
+        stats.recall(&root, &tree).unwrap();
+        let read_from = SystemTime::now();
+        let Node::File(file) = &tree.root().entries[&b"file"[..]] else { panic!() };
+        file.digest.set(Digest::of(b"text")).unwrap();
+        stats.recall(&root, &tree).unwrap();
+        stats.save().unwrap();
+        let told = recorder.0.lock().unwrap().clone();
+        assert!(told.len() == 1 && told[0] <= read_from, "{told:?} {read_from:?}");
     }
 }

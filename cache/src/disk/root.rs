@@ -1,6 +1,6 @@
 //! An open root: what all ports of a [`DiskStore`](super::DiskStore) share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -38,11 +38,8 @@ pub(crate) struct Root {
     pub(crate) boot: Boot,
     pub(crate) decoded: DecodedChanges,
     pub(crate) usable: UsableLayers,
-    pub(crate) opened: SystemTime,
     /// Keys that were looked up and found.
     pub(crate) used_keys: Mutex<HashSet<Digest>>,
-    /// When what is known of a folder's files was last loaded.
-    pub(crate) stat_loads: Mutex<HashMap<PathBuf, SystemTime>>,
 }
 
 impl Root {
@@ -89,9 +86,7 @@ impl Root {
             boot: Boot::current(),
             decoded: DecodedChanges::default(),
             usable: UsableLayers::default(),
-            opened: SystemTime::now(),
             used_keys: Mutex::default(),
-            stat_loads: Mutex::default(),
         })
     }
 

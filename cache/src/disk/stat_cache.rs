@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use cooperage_image::Digest;
@@ -22,24 +21,16 @@ const MAGIC: [u8; 8] = *b"coopsta\x01";
 
 impl StatCache for DiskStore {
     fn load(&self, root: &Path) -> Result<StatEntries, StoreError> {
-        self.root
-            .stat_loads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(root.to_owned(), SystemTime::now());
         let path = file_of(&self.root.layout, root);
         let bytes = present(fs::read(&path)).map_err(failed("read", &path))?;
         // A file that cannot be read only means that all is hashed again.
         Ok(bytes.and_then(|bytes| decode(root, &bytes)).unwrap_or_default())
     }
 
-    fn save(&self, root: &Path, entries: &StatEntries) -> Result<(), StoreError> {
-        let loads = self.root.stat_loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen_from = loads.get(root).copied().unwrap_or(self.root.opened);
-        drop(loads);
+    fn save(&self, root: &Path, entries: &StatEntries, looked_from: SystemTime) -> Result<(), StoreError> {
         let path = file_of(&self.root.layout, root);
         let temporary = self.root.session.temporary("stat");
-        fs::write(temporary.path(), encode(root, entries, seen_from)).map_err(failed("write", &path))?;
+        fs::write(temporary.path(), encode(root, entries, looked_from)).map_err(failed("write", &path))?;
         fs::rename(temporary.path(), &path).map_err(failed("rename", &path))
     }
 }
@@ -61,9 +52,9 @@ struct Entry<'a> {
     digest: [u8; 32],
 }
 
-fn encode(root: &Path, entries: &StatEntries, seen_from: SystemTime) -> Vec<u8> {
+fn encode(root: &Path, entries: &StatEntries, looked_from: SystemTime) -> Vec<u8> {
     const ENCODES: &str = "bytes and numbers always encode into memory";
-    let settled: Vec<_> = entries.iter().filter(|(_, (seen, _))| is_settled(seen, seen_from)).collect();
+    let settled: Vec<_> = entries.iter().filter(|(_, (seen, _))| is_settled(seen, looked_from)).collect();
     let header = Header { root: root.as_os_str().as_bytes(), entries: settled.len() as u64 };
     let mut body = postcard::to_stdvec(&header).expect(ENCODES);
     for (path, (seen, digest)) in settled {

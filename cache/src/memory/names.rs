@@ -31,18 +31,13 @@ impl ImageNames for MemoryStore {
 
 impl StatCache for MemoryStore {
     fn load(&self, root: &Path) -> Result<StatEntries, StoreError> {
-        let mut state = self.state();
-        state.stat_loads.insert(root.to_owned(), SystemTime::now());
-        Ok(state.stats.get(root).cloned().unwrap_or_default())
+        Ok(self.state().stats.get(root).cloned().unwrap_or_default())
     }
 
-    fn save(&self, root: &Path, entries: &StatEntries) -> Result<(), StoreError> {
-        let mut state = self.state();
-        // Never loaded: nobody knows since when the files were looked at.
-        let seen_from = state.stat_loads.get(root).copied().unwrap_or_else(SystemTime::now);
-        let settled = entries.iter().filter(|(_, (seen, _))| is_settled(seen, seen_from));
+    fn save(&self, root: &Path, entries: &StatEntries, looked_from: SystemTime) -> Result<(), StoreError> {
+        let settled = entries.iter().filter(|(_, (seen, _))| is_settled(seen, looked_from));
         let settled = settled.map(|(path, entry)| (path.clone(), *entry)).collect();
-        state.stats.insert(root.to_owned(), settled);
+        self.state().stats.insert(root.to_owned(), settled);
         Ok(())
     }
 }

@@ -67,7 +67,7 @@ fn of_the_stat_cache() {
     let entries: StatEntries = (0..100_000).map(entry).collect();
     let root = disk.directory.path();
     let start = Instant::now();
-    store.save(root, &entries).unwrap();
+    store.save(root, &entries, std::time::SystemTime::now()).unwrap();
     println!("save 100,000 entries {:?}", start.elapsed());
     let start = Instant::now();
     assert_eq!(store.load(root).unwrap().len(), 100_000);

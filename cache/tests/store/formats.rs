@@ -31,7 +31,7 @@ fn stat_cache() {
     let store = disk.open();
     fs::write(&file, &example).unwrap();
     assert_eq!(store.load(Path::new("/src")).unwrap(), expected);
-    store.save(Path::new("/src"), &expected).unwrap();
+    store.save(Path::new("/src"), &expected, std::time::SystemTime::now()).unwrap();
     assert_eq!(fs::read(&file).unwrap(), example);
 }
 

@@ -21,19 +21,20 @@ fn entries_are_replaced(store: &impl StatCache) {
     let entries = |names: &[&[u8]]| -> StatEntries {
         names.iter().map(|name| (name.to_vec(), (fingerprint(1000), digest("x")))).collect()
     };
+    let now = SystemTime::now;
     let odd: &[u8] = b"not \xff utf-8";
-    store.save(one, &entries(&[b"a", b"b/c", odd])).unwrap();
-    store.save(other, &entries(&[b"d"])).unwrap();
+    store.save(one, &entries(&[b"a", b"b/c", odd]), now()).unwrap();
+    store.save(other, &entries(&[b"d"]), now()).unwrap();
     assert_eq!(store.load(one).unwrap(), entries(&[b"a", b"b/c", odd]));
-    store.save(one, &entries(&[b"e"])).unwrap();
+    store.save(one, &entries(&[b"e"]), now()).unwrap();
     assert_eq!(store.load(one).unwrap(), entries(&[b"e"]));
     assert_eq!(store.load(other).unwrap(), entries(&[b"d"]));
 }
 
 fn racy_entries_are_not_kept(store: &impl StatCache) {
     let root = Path::new("/racy");
-    store.load(root).unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let looked_from = SystemTime::now();
+    let now = looked_from.duration_since(UNIX_EPOCH).unwrap();
     let now = Timestamp { secs: i64::try_from(now.as_secs()).unwrap(), nanos: now.subsec_nanos() };
     let old = fingerprint(1000);
     let before = |seconds| Timestamp { secs: now.secs - seconds, nanos: 1 };
@@ -52,7 +53,9 @@ fn racy_entries_are_not_kept(store: &impl StatCache) {
     ];
     let entries: StatEntries =
         cases.iter().map(|(name, seen, _)| (name.to_vec(), (*seen, digest("x")))).collect();
-    store.save(root, &entries).unwrap();
+    // What comes later, a look at what is known or the saving itself, does not count.
+    assert!(store.load(root).unwrap().is_empty());
+    store.save(root, &entries, looked_from).unwrap();
     let found = store.load(root).unwrap();
     for (name, _, kept) in cases {
         assert_eq!(found.contains_key(name), kept, "{}", String::from_utf8_lossy(name));
@@ -70,7 +73,7 @@ fn a_damaged_file_counts_as_none() {
     let disk = Disk::new();
     let folder = disk.directory.path();
     let entries = StatEntries::from([(b"a".to_vec(), (fingerprint(1000), digest("x")))]);
-    disk.open().save(folder, &entries).unwrap();
+    disk.open().save(folder, &entries, SystemTime::now()).unwrap();
     let stats = disk.root().join("stat");
     let file = std::fs::read_dir(&stats).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(&file).unwrap();

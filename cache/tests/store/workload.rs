@@ -99,7 +99,7 @@ fn name_an_image(store: &DiskStore, steps: u64) {
     store.set(&"app".parse().unwrap(), &Descriptor::new(OCI_MANIFEST, manifest, 10)).unwrap();
     let folder = store.path().parent().unwrap();
     let entry: (Fingerprint, Digest) = (fingerprint(steps.cast_signed()), digest("x"));
-    store.save(folder, &[(b"file".to_vec(), entry)].into()).unwrap();
+    store.save(folder, &[(b"file".to_vec(), entry)].into(), std::time::SystemTime::now()).unwrap();
     store.load(folder).unwrap();
 }
 
