@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::failure::present;
 
+/// A directory whose path is longer is moved up before it is entered: with a name of 255 bytes in it, the path
+/// must not come to the kernel's limit of 4096.
+const LONG_PATH_BYTES: usize = 3072;
+
 /// Removes a file or a tree, and directories that their owner may not write as well. What is mounted
 /// below is never entered: a forgotten mount must not cost the user the files behind it.
 ///
-/// Without recursion, since a step may make a tree deeper than the stack.
+/// Without recursion, since a step may make a tree deeper than the stack, and deeper than a path can say.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let Some(meta) = present(fs::symlink_metadata(path))? else { return Ok(()) };
     if !meta.is_dir() {
@@ -18,6 +22,7 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     }
     let device = meta.dev();
     let mut stack: Vec<(PathBuf, bool)> = vec![(path.to_owned(), false)];
+    let mut moved = 0_u64;
     while let Some((directory, emptied)) = stack.pop() {
         if emptied {
             remove(&directory, |path| fs::remove_dir(path))?;
@@ -30,6 +35,10 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
             if !meta.is_dir() {
                 remove(&child, |path| fs::remove_file(path))?;
             } else if meta.dev() == device {
+                let child = match child.as_os_str().len() > LONG_PATH_BYTES {
+                    true => move_up(&child, path, &mut moved)?,
+                    false => child,
+                };
                 stack.push((child, false));
             } else {
                 let message = format!("{} is another file system, still mounted", child.display());
@@ -40,14 +49,41 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes on disk below `path`, each inode once; 0 if there is nothing.
+/// Moves the directory `deep` into `top`, above it, and returns its path there.
+fn move_up(deep: &Path, top: &Path, moved: &mut u64) -> io::Result<PathBuf> {
+    let target = loop {
+        let target = top.join(format!("moved-{moved}"));
+        *moved += 1;
+        if present(fs::symlink_metadata(&target))?.is_none() {
+            break target;
+        }
+    };
+    match fs::rename(deep, &target) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            // Its `..` changes with it, so that both ends and itself have to be writable.
+            for directory in [Some(top), deep.parent(), Some(deep)].into_iter().flatten() {
+                fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+            }
+            fs::rename(deep, &target)?;
+        }
+        result => result?,
+    }
+    Ok(target)
+}
+
+/// Bytes on disk below `path`, each inode once, as deep as a path can say; 0 if there is nothing.
 pub(crate) fn disk_usage(path: &Path) -> io::Result<u64> {
     let Some(meta) = present(fs::symlink_metadata(path))? else { return Ok(0) };
     let mut bytes = meta.blocks() * 512;
     let mut linked = std::collections::HashSet::new();
     let mut stack = if meta.is_dir() { vec![path.to_owned()] } else { Vec::new() };
     while let Some(directory) = stack.pop() {
-        let Some(entries) = present(fs::read_dir(&directory))? else { continue };
+        let entries = match present(fs::read_dir(&directory)) {
+            Ok(Some(entries)) => entries,
+            Ok(None) => continue,
+            Err(error) if error.kind() == ErrorKind::InvalidFilename => continue,
+            Err(error) => return Err(error),
+        };
         for entry in entries {
             let entry = entry?;
             let Some(meta) = present(entry.metadata())? else { continue };
@@ -82,5 +118,31 @@ fn remove(path: &Path, remove: impl Fn(&Path) -> io::Result<()>) -> io::Result<(
             remove(path)
         }
         (result, _) => result.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+
+    use super::*;
+
+    #[test]
+    fn a_tree_deeper_than_a_path_can_say_is_measured_and_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().join("top");
+        fs::create_dir_all(top.join("moved-0/empty")).unwrap();
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut fd = openat(CWD, &top, flags, Mode::empty()).unwrap();
+        let name = "n".repeat(200);
+        for _ in 0..60 {
+            mkdirat(&fd, &name, Mode::RWXU).unwrap();
+            fd = openat(&fd, &name, flags, Mode::empty()).unwrap();
+            openat(&fd, "file", OFlags::CREATE | OFlags::CLOEXEC, Mode::RUSR).unwrap();
+        }
+        drop(fd);
+        assert!(disk_usage(&top).is_ok());
+        remove_tree(&top).unwrap();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
     }
 }
