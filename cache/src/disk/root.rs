@@ -48,12 +48,14 @@ impl Root {
         let path = std::path::absolute(path).map_err(failed("resolve", path))?;
         // Before anything is made: a newer store is left exactly as it is.
         let layout = Layout::new(path);
-        let opened = check_version(&layout).and_then(|_| Self::enter(layout.clone()));
+        let opened = check_version(&layout).and_then(|_| Self::enter(layout.root()));
         opened.map_err(|error| open_failed(layout.root(), error))
     }
 
-    fn enter(layout: Layout) -> Result<Self, StoreError> {
-        make_directory(layout.root(), 0o711)?;
+    fn enter(path: &Path) -> Result<Self, StoreError> {
+        make_directory(path, 0o711)?;
+        // The database is opened without following links; those on the way to the root are the user's.
+        let layout = Layout::new(fs::canonicalize(path).map_err(failed("resolve", path))?);
         make_directory(&layout.root().join("locks"), 0o711)?;
         let entry = locking::wait(&layout.entry_lock(), Share::Exclusive)?;
         for directory in layout.directories() {

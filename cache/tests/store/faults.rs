@@ -63,6 +63,17 @@ fn a_newer_store_is_left_alone() {
 }
 
 #[test]
+fn a_root_behind_a_link_is_a_root() {
+    let disk = Disk::new();
+    fs::create_dir(disk.directory.path().join("real")).unwrap();
+    std::os::unix::fs::symlink("real", disk.directory.path().join("link")).unwrap();
+    let root = disk.directory.path().join("link/root");
+    let digest = put_bytes(&DiskStore::open(&root).unwrap(), b"x");
+    let real = DiskStore::open(&disk.directory.path().join("real/root")).unwrap();
+    assert_eq!(real.size_bytes(&digest).unwrap(), Some(1));
+}
+
+#[test]
 fn a_newer_index_is_refused() {
     let disk = Disk::new();
     build(&disk.open(), 2);
