@@ -62,11 +62,13 @@ impl Root {
             return present(File::open(&path)).map_err(failed("open", &path));
         }
         let finding = self.finding()?;
+        // The row before the file: a row that another process writes meanwhile vouches for the file that it puts,
+        // and not for the one that was there and may be open here.
+        let vouched = self.index.read("look for a blob", |index| vouched_size(self, index, digest))?;
         let Some(mut file) = present(File::open(&path)).map_err(failed("open", &path))? else {
             return Ok(None);
         };
         let size = file.metadata().map_err(failed("inspect", &path))?.len();
-        let vouched = self.index.read("look for a blob", |index| vouched_size(self, index, digest))?;
         if vouched != Some(size) && !self.verify_blob(digest, &mut file)? {
             return Ok(None);
         }
