@@ -36,7 +36,9 @@ pub(crate) struct Object {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedImage {
     pub(crate) name: Reference,
-    /// Its manifests, configs and layers, as far as they are in the store; the named one first.
+    /// What the name points at.
+    pub(crate) target: Digest,
+    /// Its manifests, configs and layers, as far as they are in the store; the target among them.
     pub(crate) blobs: Vec<Digest>,
 }
 
@@ -50,7 +52,8 @@ pub(crate) struct Inventory {
 /// What is to be removed, in this order: the names first, then the objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Victims {
-    pub(crate) images: Vec<Reference>,
+    /// Each with what it pointed at when it was chosen.
+    pub(crate) images: Vec<(Reference, Digest)>,
     pub(crate) objects: Vec<ObjectId>,
 }
 
@@ -148,7 +151,7 @@ impl Inventory {
                 kept.push(image);
                 continue;
             }
-            victims.images.push(image.name.clone());
+            victims.images.push((image.name.clone(), image.target));
             let named: Vec<_> = images.iter().chain(&kept).copied().collect();
             round.remove(&order, &named, &mut victims);
         }
@@ -207,8 +210,7 @@ impl Inventory {
 
     /// Whether a process holds what the name points at: it is about to use the image.
     fn is_held(&self, image: &NamedImage) -> bool {
-        let manifest = image.blobs.first().and_then(|blob| self.objects.get(&ObjectId::Blob(*blob)));
-        manifest.is_some_and(|object| object.held)
+        self.objects.get(&ObjectId::Blob(image.target)).is_some_and(|object| object.held)
     }
 }
 

@@ -68,6 +68,14 @@ impl Engine {
     /// Gives an image another name.
     pub fn tag(&self, source: &Reference, target: &Reference) -> Result<(), Error> {
         let top = self.named(source)?;
+        // Held from here on: a collection that was before has taken it, one that comes leaves it.
+        if self.ports.blobs.size_bytes(&top.digest)?.is_none() {
+            return Err(Error::Environment(format!(
+                "{} is named in the store, but its manifest {} is gone: build or pull it again",
+                source.familiar(),
+                top.digest
+            )));
+        }
         Ok(self.ports.names.set(target, &top)?)
     }
 

@@ -93,6 +93,16 @@ fn a_store_that_cannot_be_used() {
 }
 
 #[test]
+fn a_name_without_its_image_is_not_given_on() {
+    let cooper = Cooper::new();
+    let context = folder(&[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let digest = cooper.build(&["-t", "app:1"], context.path()).ok().digest();
+    std::fs::remove_file(cooper.root().join("blobs/sha256").join(digest.trim_start_matches("sha256:")))
+        .unwrap();
+    cooper.run(["tag", "app:1", "other:1"]).fails_with(3).says("is gone: build or pull it again");
+}
+
+#[test]
 fn tier_root_a_full_disk_is_said_and_the_next_build_works() {
     let mount = tempfile::tempdir().unwrap();
     let path = mount.path().to_str().unwrap();

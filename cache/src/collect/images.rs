@@ -1,25 +1,26 @@
 //! Which blobs an image is made of.
 
+use std::collections::BTreeSet;
+
 use cooperage_image::{Descriptor, Digest, Index, Manifest, media_type};
 use serde::de::DeserializeOwned;
 
 /// A manifest or an index of more than this is not read.
-const MANIFEST_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MANIFEST_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The digests of all that `image` is made of, itself first. What `read` does not have, or is not a
+/// The digests of all that `image` is made of, its own among them. What `read` does not have, or is not a
 /// manifest, names nothing that could be kept: such an image has to be pulled or built again anyway.
 pub(crate) fn blobs_of<E>(
     image: &Descriptor,
     read: impl Fn(&Digest) -> Result<Option<Vec<u8>>, E>,
 ) -> Result<Vec<Digest>, E> {
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     let mut left = vec![image.clone()];
     while let Some(descriptor) = left.pop() {
         let digest = descriptor.digest;
-        if found.contains(&digest) {
+        if !found.insert(digest) {
             continue;
         }
-        found.push(digest);
         let is_index = media_type::is_index(&descriptor.media_type);
         let is_list = is_index || media_type::is_manifest(&descriptor.media_type);
         if !is_list || descriptor.size_bytes > MANIFEST_LIMIT_BYTES {
@@ -33,7 +34,7 @@ pub(crate) fn blobs_of<E>(
             left.extend(manifest.layers);
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {

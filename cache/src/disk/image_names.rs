@@ -3,7 +3,7 @@
 use std::fs;
 
 use cooperage_image::media_type::{Family, OCI_INDEX};
-use cooperage_image::{Descriptor, Index, Reference};
+use cooperage_image::{Descriptor, Digest, Index, Reference};
 use cooperage_llb::ports::{ImageNames, StoreError};
 
 use super::DiskStore;
@@ -90,9 +90,41 @@ pub(crate) fn label(image: &Descriptor) -> Reference {
     named(image).unwrap_or_else(|| unnamed().expect("a plain repository and a digest"))
 }
 
+/// Takes names away that were chosen for it; whether there was one. A name that points at something else by now
+/// stays: a build that ends while others wait for a collection may give it to its image.
+pub(crate) fn forget(index: &mut Index, chosen: &[(Reference, Digest)]) -> bool {
+    let before = index.manifests.len();
+    index.manifests.retain(|image| !chosen.contains(&(label(image), image.digest)));
+    index.manifests.len() != before
+}
+
 /// The descriptor as it was given, without the layout's annotations.
 fn unnamed(image: &Descriptor) -> Descriptor {
     let mut image = image.clone();
     image.annotations.retain(|key, _| key != REF_NAME && key != IMAGE_NAME);
     image
+}
+
+#[cfg(test)]
+mod tests {
+    use cooperage_image::media_type::OCI_MANIFEST;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_given_away_meanwhile_stays() {
+        let image = |name: &str, bytes: &[u8]| {
+            let mut image = Descriptor::of(OCI_MANIFEST, bytes);
+            image.annotations.insert(IMAGE_NAME.to_owned(), name.to_owned());
+            image
+        };
+        let name = |text: &str| text.parse::<Reference>().unwrap();
+        let chosen = [(name("app"), Digest::of(b"old")), (name("other"), Digest::of(b"old"))];
+        let images = vec![image("app", b"new"), image("other", b"old"), image("third", b"old")];
+        let mut index = Index::new(Family::Oci, images);
+        assert!(forget(&mut index, &chosen));
+        let left: Vec<_> = index.manifests.iter().map(label).collect();
+        assert_eq!(left, [name("app"), name("third")]);
+        assert!(!forget(&mut index, &chosen));
+    }
 }

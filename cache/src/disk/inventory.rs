@@ -1,7 +1,8 @@
 //! What a root holds, read from its database, its names and its living processes' leases.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
 use cooperage_image::Digest;
 use cooperage_llb::ports::StoreError;
@@ -15,7 +16,7 @@ use super::layers::layer_of;
 use super::lease::{self, Held};
 use super::root::Root;
 use super::session::{self, Corner};
-use crate::collect::images::blobs_of;
+use crate::collect::images::{MANIFEST_LIMIT_BYTES, blobs_of};
 use crate::collect::{Inventory, NamedImage, Object, ObjectId};
 
 impl Root {
@@ -52,9 +53,15 @@ impl Root {
         for image in self.image_index()?.manifests {
             let blobs = blobs_of(&image, |digest| {
                 let path = self.layout.blob(digest);
-                present(fs::read(&path)).map_err(failed("read", &path))
+                // Another tool may call anything a manifest.
+                let read = File::open(&path).and_then(|file| {
+                    let mut bytes = Vec::new();
+                    file.take(MANIFEST_LIMIT_BYTES).read_to_end(&mut bytes)?;
+                    Ok(bytes)
+                });
+                present(read).map_err(failed("read", &path))
             })?;
-            found.push(NamedImage { name: label(&image), blobs });
+            found.push(NamedImage { name: label(&image), target: image.digest, blobs });
         }
         Ok(found)
     }

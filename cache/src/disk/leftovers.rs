@@ -1,6 +1,6 @@
 //! Files that nothing leads to: of killed processes, of interrupted collections, of folders that are gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -44,13 +44,13 @@ pub(crate) fn orphans(
     held: &BTreeSet<Held>,
 ) -> Result<Vec<Leftover>, StoreError> {
     let mut found = Vec::new();
+    let named: HashSet<&Digest> = known.images.iter().flat_map(|image| &image.blobs).collect();
     for path in list(&root.layout.blobs())? {
         let digest = format!("sha256:{}", name(&path)).parse::<Digest>().ok();
-        let named = |digest: &Digest| known.images.iter().any(|image| image.blobs.contains(digest));
         let keeps = |digest: &Digest| {
             known.objects.contains_key(&ObjectId::Blob(*digest))
                 || held.contains(&Held::Blob(*digest))
-                || named(digest)
+                || named.contains(digest)
         };
         if !digest.is_some_and(|digest| keeps(&digest)) {
             found.push(leftover(root, path, "a blob that nothing leads to")?);

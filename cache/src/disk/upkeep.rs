@@ -12,7 +12,7 @@ use rusqlite::Transaction;
 use super::DiskStore;
 use super::cache_mounts::{self, Instance};
 use super::failure::failed;
-use super::image_names::label;
+use super::image_names::forget;
 use super::index::Fault;
 use super::layers::layer_of;
 use super::lease::Held;
@@ -55,11 +55,7 @@ impl Upkeep for DiskStore {
             let mut inventory = root.inventory(&held)?;
             inventory.objects.extend(mounts);
             let victims = inventory.choose(what);
-            root.change_names(|index| {
-                let before = index.manifests.len();
-                index.manifests.retain(|image| !victims.images.contains(&label(image)));
-                index.manifests.len() != before
-            })?;
+            root.change_names(|index| forget(index, &victims.images))?;
             root.delete_rows(&victims.objects, &held)?;
             for id in &victims.objects {
                 discarded.extend(root.discard(id, &free)?);

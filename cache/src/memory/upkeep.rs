@@ -23,7 +23,7 @@ impl Upkeep for MemoryStore {
         let mut state = self.state();
         let inventory = state.inventory();
         let victims = inventory.choose(what);
-        for name in &victims.images {
+        for (name, _) in &victims.images {
             state.names.remove(name);
         }
         for id in &victims.objects {
@@ -85,7 +85,7 @@ impl State {
                 Ok::<_, std::convert::Infallible>(self.blobs.get(digest).map(|blob| blob.bytes.to_vec()))
             };
             let Ok(blobs) = blobs_of(target, read);
-            inventory.images.push(NamedImage { name: name.clone(), blobs });
+            inventory.images.push(NamedImage { name: name.clone(), target: target.digest, blobs });
         }
         inventory.describe_images();
         inventory
