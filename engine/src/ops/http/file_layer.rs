@@ -88,6 +88,7 @@ fn changes(id: &LayerId, name: &str, meta: Meta, facts: &Fetched) -> Result<Chan
     };
     let entry = Name::new(name.as_bytes()).map_err(|e| Error::Internal(e.to_string()))?;
     let entries = BTreeMap::from([(entry, Change::File(Arc::new(file)))]);
-    let root = ChangeDir { meta: Meta::new(0o755, Timestamp::default()), opaque: false, entries };
+    let root =
+        ChangeDir { meta: Meta::new(0o755, Timestamp::default()), implied: false, opaque: false, entries };
     Ok(Changes { root, root_changed: true })
 }
