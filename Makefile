@@ -7,10 +7,10 @@ TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/$(TARGET)
 COOPER := $(TARGET_DIR)/release/cooper
 
 # Real components that the tests talk to. mmdebstrap makes the Debian base.
-PACKAGES := docker-registry skopeo umoci runc podman crun busybox-static mmdebstrap apache2-utils \
+PACKAGES := docker-registry skopeo umoci runc podman buildah crun busybox-static mmdebstrap apache2-utils \
             openssl ca-certificates uidmap python3
 
-.PHONY: demo test deps unit e2e lint deny bench bench-step crash fuzz fmt
+.PHONY: demo test deps unit e2e lint deny bench bench-step crash fuzz fmt conformance differential
 
 demo: $(COOPER)
 	@COOPER=$(abspath $(COOPER)) tests/demo.sh
@@ -37,6 +37,14 @@ unit:
 
 e2e: $(COOPER)
 	COOPER=$(abspath $(COOPER)) $(CARGO) test --locked -p cooperage-tests
+
+# The conformance corpus by cooper alone; UPDATE_FIXTURES=1 writes what is expected, CASE=text chooses (docs/conformance).
+conformance: $(COOPER)
+	COOPER=$(abspath $(COOPER)) $(CARGO) test --locked -p cooperage-tests --test conformance
+
+# The same by others too: Debian's buildah, and BuildKit if BUILDCTL and BUILDKIT_HOST name one that runs.
+differential: $(COOPER)
+	COOPER=$(abspath $(COOPER)) $(CARGO) test --locked -p cooperage-tests --test differential -- --ignored
 
 # Our own time around a RUN step: 50 trivial steps (docs/performance.md).
 bench-step: $(COOPER)

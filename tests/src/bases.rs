@@ -7,11 +7,21 @@ use crate::{Cooper, folder, peer, run};
 
 /// Builds `busybox:test` into the store: a shell and the usual commands, from nothing.
 pub fn busybox(cooper: &Cooper) {
-    let context = folder(&[(
-        "Dockerfile",
-        "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n\
-         COPY passwd group /etc/\nENV PATH=/bin\nCMD [\"/bin/sh\"]\n",
-    )]);
+    cooper.build(&["-t", "busybox:test"], busybox_context().path()).ok();
+}
+
+/// What `busybox:test` is built from.
+pub fn busybox_context() -> tempfile::TempDir {
+    let context = folder(&[
+        (
+            "Dockerfile",
+            // Mount points that every real base has, so that steps need not make them.
+            "FROM scratch\nWORKDIR /dev\nWORKDIR /proc\nWORKDIR /sys\nWORKDIR /\nCOPY busybox /bin/busybox\n\
+             RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nCOPY passwd group /etc/\nENV PATH=/bin\nCMD [\"/bin/sh\"]\n",
+        ),
+        ("passwd", "root:x:0:0:root:/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n"),
+        ("group", "root:x:0:\nada:x:1000:\nstaff:x:50:ada\n"),
+    ]);
     let busybox =
         ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| std::fs::metadata(path).is_ok());
     std::fs::copy(
@@ -19,14 +29,7 @@ pub fn busybox(cooper: &Cooper) {
         context.path().join("busybox"),
     )
     .expect("busybox can be copied");
-    crate::write(
-        context.path(),
-        &[
-            ("passwd", "root:x:0:0:root:/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n"),
-            ("group", "root:x:0:\nada:x:1000:\nstaff:x:50:ada\n"),
-        ],
-    );
-    cooper.build(&["-t", "busybox:test"], context.path()).ok();
+    context
 }
 
 /// A Debian root made by mmdebstrap, cached outside the tree, as an OCI layout built by `cooper` itself.

@@ -5,13 +5,14 @@
 
 mod authority;
 mod bases;
+pub mod conformance;
 mod cooper;
 mod peers;
 mod registry;
 mod token_server;
 
 pub use authority::Authority;
-pub use bases::{busybox, debian, debian_contexts};
+pub use bases::{busybox, busybox_context, debian, debian_contexts};
 pub use cooper::{Cooper, Outcome, StepLine, binary};
 pub use peers::{peer, run};
 pub use registry::{Access, Registry};
