@@ -102,7 +102,10 @@ pub enum Source {
     },
 }
 
-/// A mount point to make and to remove.
+/// A mount point to make, and to remove if it is still empty after the step.
+///
+/// `/proc`, `/dev` and `/sys` are not removed: a root that lacks them has them after its first RUN, as with
+/// BuildKit (executor/stubs.go).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stub {
     /// Path in the root, absolute, without a symbolic link.

@@ -7,10 +7,14 @@ use super::{UpperError, at, mtime, stat};
 use crate::plan::Stub;
 use crate::scratch::set_mtime;
 
+/// Mount points that every root has after a step.
+const KEPT: [&str; 3] = ["/proc", "/dev", "/sys"];
+
 /// Removes each stub that is still empty, innermost first; the directory above keeps the time the
 /// step left it with.
 pub(super) fn remove(upper: &Path, stubs: &[Stub]) -> Result<(), UpperError> {
-    for stub in stubs.iter().rev() {
+    let passing = |stub: &&Stub| !KEPT.iter().any(|kept| stub.path == Path::new(kept));
+    for stub in stubs.iter().rev().filter(passing) {
         let path = upper.join(stub.path.strip_prefix("/").unwrap_or(&stub.path));
         let found = match stat(&path) {
             Ok(found) => found,

@@ -48,7 +48,7 @@ const APPLETS: &str = "sh ash cat ls echo id pwd mkdir rm mv ln cp chmod chown t
     rmdir printf mkfifo sync su tail expr usleep basename dirname whoami nc";
 
 impl Bench {
-    /// With `/bin` of busybox, `/etc/passwd`, `/etc/group`, some files to change; no `/proc`, `/dev`, `/sys`.
+    /// With `/bin` of busybox, `/etc/passwd`, `/etc/group`, some files to change, and the usual mount points.
     pub(crate) fn new() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let base = dir.path().join("base");
@@ -57,7 +57,7 @@ impl Bench {
         for applet in APPLETS.split_whitespace() {
             std::os::unix::fs::symlink("busybox", base.join("bin").join(applet)).unwrap();
         }
-        for directory in ["etc", "lib/sub", "home/app", "tmp"] {
+        for directory in ["dev", "etc", "home/app", "lib/sub", "proc", "sys", "tmp"] {
             std::fs::create_dir_all(base.join(directory)).unwrap();
         }
         let file = |path: &str, text: &str| std::fs::write(base.join(path), text).unwrap();
