@@ -4,6 +4,7 @@ mod render;
 mod suggestion;
 
 use crate::ast::Span;
+use crate::lint::Rule;
 
 pub use render::{line_of, render};
 pub use suggestion::did_you_mean;
@@ -13,12 +14,14 @@ pub use suggestion::did_you_mean;
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// Name of the lint rule, `UndefinedVar`; `None` for an error of the language itself.
-    pub rule: Option<&'static str>,
+    /// The lint rule; `None` for an error of the language itself.
+    pub rule: Option<Rule>,
     /// What is wrong, lower case, no full stop.
     pub message: String,
     /// What is underlined; the whole instruction when nothing smaller fits.
     pub span: Span,
+    /// The instruction that `span` is in; `span` where it is in none, or says more.
+    pub whole: Span,
     /// Words under the underline: what was expected.
     pub label: String,
     /// What to do next.

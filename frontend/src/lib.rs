@@ -9,5 +9,6 @@
 pub mod ast;
 pub mod diagnostic;
 pub mod expand;
+pub mod lint;
 pub mod lower;
 pub mod parse;

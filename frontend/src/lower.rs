@@ -6,7 +6,6 @@
 
 mod arguments;
 mod base;
-mod check;
 mod config_text;
 mod contexts;
 mod copy;
@@ -19,6 +18,7 @@ mod mount_spec;
 mod mounts;
 mod on_build;
 mod origin;
+mod outline;
 mod places;
 mod plan;
 mod remote;
@@ -33,6 +33,7 @@ mod stage;
 mod state;
 mod step_name;
 mod stop_signal;
+mod targets;
 mod work;
 mod workdir;
 
@@ -43,13 +44,18 @@ use cooperage_llb::definition::Builder;
 use cooperage_llb::pb;
 
 use self::contexts::Contexts;
+use self::outline::Found;
 use self::places::Places;
-use self::plan::Plan;
+use self::plan::{Extent, Plan};
 use self::report::{Report, Reported};
 use self::work::Shared;
 use crate::ast::Dockerfile;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lint::select;
 use crate::parse::parse;
+
+pub use self::outline::{Outline, OutlineArg, OutlineMount};
+pub use self::targets::{Target, targets};
 
 /// The text of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,20 +150,20 @@ pub struct ResolvedImage {
     pub config: ImageConfig,
 }
 
-/// The answer.
+/// The answer; unless another question was asked, a build.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lowered {
+pub struct Lowered<T = Box<Build>> {
     /// How far it came.
-    pub outcome: Outcome,
+    pub outcome: Outcome<T>,
     /// Errors and warnings, sorted by position.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// How far the lowering came.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum Outcome<T = Box<Build>> {
     /// All is known.
-    Ready(Box<Build>),
+    Ready(T),
     /// These are to be fetched, side by side; then call again with the same inputs and them.
     Needs(Vec<ImageNeed>),
     /// There is an error among the diagnostics.
@@ -184,27 +190,57 @@ pub struct Build {
 /// image that is not in [`Inputs::images`]: all that are known to be missing at once, sorted. A base's
 /// ONBUILD triggers can name further ones, so this may happen more than once.
 pub fn lower(source: &Source, inputs: &Inputs) -> Lowered {
+    let result = |plan: &Plan<'_>, shared: Shared<'_>| Box::new(result::of(plan, shared));
+    lowered(source, inputs, Extent::Target, result)
+}
+
+/// What a build of the target can be given. Asks for images as [`lower`] does.
+pub fn outline(source: &Source, inputs: &Inputs) -> Lowered<Outline> {
+    lowered(source, inputs, Extent::Target, |plan, shared| outline::of(plan, shared.found))
+}
+
+/// All that there is to say about a file: without [`Inputs::target`] about all its stages, also those that
+/// no other needs. Asks for images as [`lower`] does.
+pub fn lint(source: &Source, inputs: &Inputs) -> Lowered<()> {
+    let extent = match inputs.target.as_deref() {
+        None | Some("") => Extent::AllStages,
+        Some(_) => Extent::Target,
+    };
+    lowered(source, inputs, extent, |_, _| ())
+}
+
+fn lowered<T>(
+    source: &Source,
+    inputs: &Inputs,
+    extent: Extent,
+    finish: impl FnOnce(&Plan<'_>, Shared<'_>) -> T,
+) -> Lowered<T> {
     let parsed = parse(&source.text);
     let mut report = Report::new(parsed.diagnostics);
-    let outcome = attempt(source, &parsed.dockerfile, inputs, &mut report);
-    let diagnostics = check::apply(&parsed.dockerfile.directives, inputs, report);
+    let outcome = attempt(source, &parsed.dockerfile, inputs, extent, &mut report, finish);
+    let given = inputs.build_args.get("BUILDKIT_DOCKERFILE_CHECK");
+    let diagnostics = select(report.finish(), &parsed.dockerfile, given.map(String::as_str));
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let outcome = match outcome {
-        Ok(outcome) if !check::has_errors(&diagnostics) => outcome,
+        Ok(outcome) if !failed => outcome,
         _ => Outcome::Failed,
     };
     Lowered { outcome, diagnostics }
 }
 
-fn attempt(
+fn attempt<T>(
     source: &Source,
     dockerfile: &Dockerfile,
     inputs: &Inputs,
+    extent: Extent,
     report: &mut Report,
-) -> Result<Outcome, Reported> {
+    finish: impl FnOnce(&Plan<'_>, Shared<'_>) -> T,
+) -> Result<Outcome<T>, Reported> {
+    lint::instructions(&dockerfile.instructions, report);
     if report.has_errors() {
         return Err(Reported);
     }
-    let mut plan = Plan::read(dockerfile, inputs, report)?;
+    let mut plan = Plan::read(dockerfile, inputs, extent, report)?;
     plan.fire_triggers(report)?;
     let needs = plan.needs();
     if !needs.is_empty() {
@@ -216,6 +252,8 @@ fn attempt(
         graph,
         contexts: Contexts::default(),
         places: Places::of(&source.text),
+        ignored: lint::Ignored::new(&inputs.ignore),
+        found: Found::default(),
         source_index,
         finished: vec![None; plan.stages.len()],
         report,
@@ -226,5 +264,5 @@ fn attempt(
     if shared.report.has_errors() {
         return Err(Reported);
     }
-    Ok(Outcome::Ready(Box::new(result::of(&plan, shared))))
+    Ok(Outcome::Ready(finish(&plan, shared)))
 }

@@ -24,6 +24,7 @@ use std::borrow::Cow;
 
 use crate::ast::{Directives, Dockerfile, Heredoc, Instruction, Span};
 use crate::diagnostic::Diagnostic;
+use crate::lint::Finding;
 use head::Head;
 use instruction::{Context, Keyword};
 use joined::Slice;
@@ -205,9 +206,7 @@ impl<'a> File<'a> {
         self.report.grow(1, span)?;
         if let Some(blank) = logical.blank {
             let span = Span { start: blank.start, end: blank.end };
-            let message = "empty continuation line, which will become an error in a future release";
-            let help = "remove the line, or make it a comment";
-            self.report.warning("NoEmptyContinuation", message, span, "nothing on this line", help);
+            self.report.finding(span, Finding::no_empty_continuation());
         }
         if line.is_empty() {
             let span = first.range();

@@ -9,6 +9,7 @@ fn at(start: usize, end: usize) -> Diagnostic {
         rule: None,
         message: "message".to_owned(),
         span: Span { start, end },
+        whole: Span { start, end },
         label: "label".to_owned(),
         help: None,
     }

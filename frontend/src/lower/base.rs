@@ -10,6 +10,7 @@ use super::state::{StageState, empty_config, has_layers, inherited_config};
 use super::step_name::StepNumbers;
 use super::work::Shared;
 use super::{ImageLocation, NamedContext, ResolvedImage};
+use crate::lint::Finding;
 
 /// The state before the first instruction, and the numbers of the steps.
 pub(super) fn of_stage(
@@ -165,10 +166,8 @@ fn warn_of_platform(stage: &Stage<'_>, image: &Image<'_>, shared: &mut Shared<'_
     let actual = platform_of(&image.resolved.config, image.platform.clone());
     let same = (&actual.os, &actual.architecture) == (&image.platform.os, &image.platform.architecture);
     if !same {
-        let (base, expected) = (&stage.base, &image.platform);
-        let message =
-            format!("base image {base} was pulled with platform \"{actual}\", expected \"{expected}\"");
-        let label = format!("is for {actual} only");
-        shared.report.warning("InvalidBaseImagePlatform", stage.instruction.span, message, label);
+        let (actual, expected) = (actual.to_string(), image.platform.to_string());
+        let finding = Finding::invalid_base_image_platform(&stage.base, &actual, &expected);
+        shared.report.finding(stage.instruction.span, finding);
     }
 }

@@ -6,7 +6,7 @@ use cooperage_llb::pb;
 use super::remote::{self, SourceKind};
 use super::report::Reported;
 use super::stage::Step;
-use super::work::Work;
+use super::work::{Shared, Work};
 use super::{file_mode, script, slash_path, step_name};
 use crate::ast::{Flag, Heredoc, Source, Span, Spanned, Transfer};
 use crate::expand::expand_heredoc;
@@ -53,6 +53,9 @@ impl Work<'_, '_> {
         for path in &paths {
             let used = slash_path::absolute("/", &path.value);
             let tree = self.source_tree(source, &used, "copy", from.unwrap_or(path.span))?;
+            if source.is_none() {
+                self.warn_if_ignored(verb, path);
+            }
             actions.push(copy_path(&path.value, tree, &dest, &options));
         }
         let documents = transfer.sources.iter().filter_map(|source| match source {
@@ -70,6 +73,12 @@ impl Work<'_, '_> {
         self.place(step, actions, link);
         self.state.record(created_by(&options, &names, &dest_text), true);
         Ok(())
+    }
+
+    fn warn_if_ignored(&mut self, verb: Verb, path: &Spanned<String>) {
+        let verb = if verb == Verb::Copy { "Copy" } else { "Add" };
+        let Shared { ignored, report, .. } = &mut *self.shared;
+        ignored.check(verb, &path.value, path.span, report);
     }
 
     fn options(&mut self, transfer: &Transfer, verb: Verb) -> Result<Options, Reported> {

@@ -9,6 +9,7 @@ use super::report::Reported;
 use super::work::Work;
 use crate::ast::{Span, Spanned};
 use crate::expand::expand_words;
+use crate::lint::Finding;
 
 impl Work<'_, '_> {
     pub(super) fn expose(&mut self, words: &[Spanned<String>]) -> Result<(), Reported> {
@@ -16,9 +17,9 @@ impl Work<'_, '_> {
         words.sort_by(|a, b| a.value.cmp(&b.value));
         let mut ports = Vec::new();
         for word in words {
-            let (expanded, unset) = expand_words(&word.value, self.plan.escape, &self.state.environment)
+            // Of a variable that is not set nothing is said here, as the reference has it.
+            let (expanded, _) = expand_words(&word.value, self.plan.escape, &self.state.environment)
                 .map_err(|error| self.cannot_expand(&error, word.span))?;
-            self.warn_unset(&unset, word.span);
             for text in expanded {
                 ports.extend(self.ports(&text, word.span)?);
             }
@@ -36,12 +37,10 @@ impl Work<'_, '_> {
             report.error(span, message, "expected port[-port][/tcp|udp|sctp]")
         })?;
         if ports.protocol != ports.protocol.to_lowercase() {
-            let message = format!("protocol of '{text}' in EXPOSE should be lowercase");
-            report.warning("ExposeProtoCasing", span, message, ports.protocol.to_lowercase());
+            report.finding(span, Finding::expose_proto_casing(text));
         }
         if ports.has_host {
-            let message = format!("EXPOSE should not name an IP address or a host port, found '{text}'");
-            report.warning("ExposeInvalidFormat", span, message, "only the container's port counts");
+            report.finding(span, Finding::expose_invalid_format(text));
         }
         let protocol = ports.protocol.to_lowercase();
         Ok((ports.first..=ports.last).map(|port| format!("{port}/{protocol}")).collect())

@@ -14,7 +14,7 @@ const SHORTEST_NS: i64 = 1_000_000;
 impl Work<'_, '_> {
     pub(super) fn healthcheck(&mut self, step: &Step<'_>, check: &Healthcheck) -> Result<(), Reported> {
         let before = self.healthcheck.replace(step.span());
-        self.warn_of_two("HEALTHCHECK", before);
+        self.warn_of_two(step, before);
         let check = match check {
             Healthcheck::None => Check { test: vec!["NONE".to_owned()], ..Check::default() },
             Healthcheck::Cmd { flags, command } => self.check(flags, command)?,

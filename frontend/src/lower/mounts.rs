@@ -19,9 +19,20 @@ impl Work<'_, '_> {
         for (flag, source) in flags.zip(&step.sources) {
             let spec = self.mount_spec(flag)?;
             match spec.kind {
-                MountType::Secret => exec.secrets.push(self.secret(&spec, flag)?),
-                MountType::Ssh => exec.ssh.push(ssh(&spec)),
+                MountType::Secret => {
+                    let secret = self.secret(&spec, flag)?;
+                    self.shared.found.secrets.add(&secret.id, spec.required, step.span());
+                    exec.secrets.push(secret);
+                }
+                MountType::Ssh => {
+                    let id = if spec.id.is_empty() { "default" } else { &spec.id };
+                    self.shared.found.ssh.add(id, spec.required, step.span());
+                    exec.ssh.push(ssh(&spec));
+                }
                 MountType::Bind | MountType::Cache | MountType::Tmpfs => {
+                    if spec.kind == MountType::Cache {
+                        self.shared.found.caches.add(&cache_id(&spec), false, step.span());
+                    }
                     let mount = self.mount(&spec, flag, source.as_ref())?;
                     self.check_unused(&mount, exec, flag)?;
                     exec.mounts.push(mount);
@@ -86,9 +97,7 @@ impl Work<'_, '_> {
     fn cache(&mut self, spec: &MountSpec, input: Option<Edge>, selector: String) -> MountKind {
         let namespace = self.plan.inputs.build_args.get("BUILDKIT_CACHE_MOUNT_NS");
         let namespace = namespace.map(String::as_str).unwrap_or_default();
-        // The target as it is written: relative ones of different directories share a cache (trap 76).
-        let id = if spec.id.is_empty() { slash_path::clean(&spec.target) } else { spec.id.clone() };
-        let id = format!("{namespace}/{id}");
+        let id = format!("{namespace}/{}", cache_id(spec));
         let sharing = spec.sharing.unwrap_or_default();
         let has_attributes = spec.uid.is_some() || spec.gid.is_some() || spec.mode.is_some();
         if !selector.is_empty() || !has_attributes {
@@ -128,6 +137,12 @@ impl Work<'_, '_> {
             id,
         })
     }
+}
+
+/// The target as it is written, if there is no id: relative ones of different directories share a cache
+/// (trap 76).
+fn cache_id(spec: &MountSpec) -> String {
+    if spec.id.is_empty() { slash_path::clean(&spec.target) } else { spec.id.clone() }
 }
 
 fn ssh(spec: &MountSpec) -> Ssh {

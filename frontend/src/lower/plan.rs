@@ -20,6 +20,9 @@ pub(super) struct Plan<'a> {
     pub(super) globals: Environment,
     pub(super) stages: Vec<Stage<'a>>,
     pub(super) target: usize,
+    extent: Extent,
+    /// Before the first FROM.
+    pub(super) before: Vec<&'a Instruction>,
     names: StageNames,
 }
 
@@ -27,17 +30,19 @@ impl<'a> Plan<'a> {
     pub(super) fn read(
         dockerfile: &'a Dockerfile,
         inputs: &'a Inputs,
+        extent: Extent,
         report: &mut Report,
     ) -> Result<Self, Reported> {
         let sections = Sections::of(&dockerfile.instructions);
-        lint::file(&sections, report);
+        lint::stages(&sections, report);
         let escape = dockerfile.directives.escape_char();
         let args = global_args(&sections);
         let globals = globals(inputs, &sections, &args, escape, report)?;
         let (stages, names) = stages(&sections, inputs, &globals, &args, escape, report)?;
         let target = target(&stages, &names, inputs, report)?;
-        let mut plan = Self { inputs, escape, globals, stages, target, names };
-        plan.read_steps(sections.stages, report)?;
+        let Sections { before, stages: bodies } = sections;
+        let mut plan = Self { inputs, escape, globals, stages, target, extent, before, names };
+        plan.read_steps(bodies, report)?;
         plan.check_cycles(report)?;
         Ok(plan)
     }
@@ -106,8 +111,11 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// The stages that the target needs, itself included.
+    /// The stages that are looked at: those that the target needs, itself included, or all.
     pub(super) fn reachable(&self) -> BTreeSet<usize> {
+        if self.extent == Extent::AllStages {
+            return (0..self.stages.len()).collect();
+        }
         let mut reachable = BTreeSet::from([self.target]);
         let mut open = vec![self.target];
         while let Some(index) = open.pop() {
@@ -184,6 +192,15 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// How much of the file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What the target needs.
+    Target,
+    /// All, needed or not.
+    AllStages,
+}
+
 /// How far the search for cycles came with a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -222,7 +239,7 @@ fn globals(
         }
     }
     for section in &sections.stages {
-        lint::default_base(&section.from.base, &defaults, escape, report);
+        lint::base_default(&section.from.base, &defaults, escape, report);
     }
     Ok(globals)
 }

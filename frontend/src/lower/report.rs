@@ -1,19 +1,23 @@
 //! Where diagnostics are gathered while lowering goes on.
 
+use std::collections::BTreeMap;
+
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::lint::{Finding, Rule};
 
 /// Proof that an error was reported; what could not be lowered is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reported;
 
-/// Most errors, and most warnings, that are kept: more are of no use to a reader.
+/// Most errors, and most findings of one rule, that are kept: more are of no use to a reader.
 const MAX_OF_A_KIND: usize = 200;
 
 /// The diagnostics so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     diagnostics: Vec<Diagnostic>,
+    kept: BTreeMap<Option<Rule>, usize>,
     trigger: Option<Trigger>,
 }
 
@@ -26,7 +30,7 @@ pub(super) struct Trigger {
 
 impl Report {
     pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics, trigger: None }
+        Self { diagnostics, ..Self::default() }
     }
 
     pub(super) fn has_errors(&self) -> bool {
@@ -59,36 +63,34 @@ impl Report {
         Reported
     }
 
-    /// A warning of a lint rule.
-    pub(super) fn warning(
-        &mut self,
-        rule: &'static str,
-        span: Span,
-        message: impl Into<String>,
-        label: impl Into<String>,
-    ) {
-        self.push(Severity::Warning, Some(rule), span, message.into(), label.into(), None);
+    /// What a lint rule says about `span`.
+    pub(super) fn finding(&mut self, span: Span, finding: Finding) {
+        let Finding { rule, message, label, help } = finding;
+        self.push(Severity::Warning, Some(rule), span, message, label, help);
     }
 
     fn push(
         &mut self,
         severity: Severity,
-        rule: Option<&'static str>,
+        rule: Option<Rule>,
         span: Span,
         message: String,
         label: String,
         help: Option<String>,
     ) {
-        if self.diagnostics.iter().filter(|kept| kept.severity == severity).count() >= MAX_OF_A_KIND {
+        let kept = self.kept.entry(rule).or_default();
+        if *kept >= MAX_OF_A_KIND {
             return;
         }
+        *kept += 1;
         let diagnostic = match &self.trigger {
-            None => Diagnostic { severity, rule, message, span, label, help },
+            None => Diagnostic { severity, rule, message, span, whole: span, label, help },
             Some(trigger) => {
                 let line = trigger.text.lines().next().unwrap_or_default();
                 let place = format!("in a trigger of the base: ONBUILD {line}");
                 let help = Some(help.map_or(place.clone(), |help| format!("{help} ({place})")));
-                Diagnostic { severity, rule, message, span: trigger.from, label, help }
+                let span = trigger.from;
+                Diagnostic { severity, rule, message, span, whole: span, label, help }
             }
         };
         self.diagnostics.push(diagnostic);

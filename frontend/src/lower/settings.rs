@@ -11,13 +11,16 @@ use super::stage::Step;
 use super::work::Work;
 use crate::ast::{Arg, Command, OnBuild, Pairs, Span, Spanned};
 use crate::expand::Variables;
+use crate::lint::Finding;
 
 impl Work<'_, '_> {
-    pub(super) fn arg(&mut self, args: &[Spanned<Arg>]) -> Result<(), Reported> {
+    pub(super) fn arg(&mut self, step: &Step<'_>, args: &[Spanned<Arg>]) -> Result<(), Reported> {
         let mut shown = Vec::new();
-        for Spanned { value: arg, span } in args {
+        for declared @ Spanned { value: arg, span } in args {
             lint::secret_key("ARG", &arg.name, *span, self.shared.report);
             let value = self.arg_value(arg, *span)?;
+            let given = self.plan.inputs.build_args.contains_key(&arg.name);
+            self.shared.found.arg(self.stage.index, step, declared, value.as_deref(), given);
             if let Some(value) = &value
                 && !NEVER_IN_ENVIRONMENT.contains(&arg.name.as_str())
             {
@@ -69,11 +72,8 @@ impl Work<'_, '_> {
         pairs: &Pairs,
     ) -> Result<Vec<(String, String)>, Reported> {
         if pairs.legacy {
-            let message = format!(
-                "\"{keyword} key=value\" should be used instead of legacy \"{keyword} key value\" format"
-            );
-            let span = step.instruction.span;
-            self.shared.report.warning("LegacyKeyValueFormat", span, message, "without =");
+            let finding = Finding::legacy_key_value_format(&step.instruction.keyword.value);
+            self.shared.report.finding(step.instruction.span, finding);
         }
         let mut expanded = Vec::new();
         for pair in &pairs.pairs {
@@ -115,8 +115,8 @@ impl Work<'_, '_> {
 
     pub(super) fn cmd(&mut self, step: &Step<'_>, command: &Command) -> Result<(), Reported> {
         let before = self.cmd.replace(step.span());
-        self.warn_of_two("CMD", before);
-        let args = self.command("CMD", step, command);
+        self.warn_of_two(step, before);
+        let args = self.command(step, command);
         self.state.record(format!("CMD {}", quoted_list(&args)), false);
         let config = &mut self.state.config.config;
         config.cmd = Some(args);
@@ -126,8 +126,8 @@ impl Work<'_, '_> {
 
     pub(super) fn entrypoint(&mut self, step: &Step<'_>, command: &Command) -> Result<(), Reported> {
         let before = self.entrypoint.replace(step.span());
-        self.warn_of_two("ENTRYPOINT", before);
-        let args = self.command("ENTRYPOINT", step, command);
+        self.warn_of_two(step, before);
+        let args = self.command(step, command);
         self.state.record(format!("ENTRYPOINT {}", quoted_list(&args)), false);
         let config = &mut self.state.config.config;
         config.entrypoint = (!args.is_empty()).then_some(args);
@@ -138,17 +138,14 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn command(&mut self, keyword: &str, step: &Step<'_>, command: &Command) -> Vec<String> {
+    fn command(&mut self, step: &Step<'_>, command: &Command) -> Vec<String> {
         match command {
             Command::Exec(words) => words.clone(),
             Command::Shell(line) if line.value.is_empty() => Vec::new(),
             Command::Shell(line) => {
                 if self.state.config.config.shell.as_ref().is_none_or(Vec::is_empty) {
-                    let message = format!(
-                        "JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals"
-                    );
-                    let span = step.instruction.span;
-                    self.shared.report.warning("JSONArgsRecommended", span, message, "run by a shell");
+                    let finding = Finding::json_args_recommended(&step.instruction.keyword.value);
+                    self.shared.report.finding(step.instruction.span, finding);
                 }
                 self.state.in_shell(&line.value)
             }
@@ -156,13 +153,10 @@ impl Work<'_, '_> {
     }
 
     /// The last one counts; the one before is what is wrong.
-    pub(super) fn warn_of_two(&mut self, keyword: &str, before: Option<Span>) {
+    pub(super) fn warn_of_two(&mut self, step: &Step<'_>, before: Option<Span>) {
         if let Some(before) = before {
-            let message = format!(
-                "multiple {keyword} instructions should not be used in the same stage because only the last one will be used"
-            );
-            let label = "has no effect";
-            self.shared.report.warning("MultipleInstructionsDisallowed", before, message, label);
+            let keyword = &step.instruction.keyword.value;
+            self.shared.report.finding(before, Finding::multiple_instructions(keyword));
         }
     }
 
@@ -177,10 +171,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn maintainer(&mut self, step: &Step<'_>, name: &Spanned<String>) -> Result<(), Reported> {
-        let message = "MAINTAINER instruction is deprecated in favor of using label";
-        let label = "use LABEL org.opencontainers.image.authors=";
-        self.shared.report.warning("MaintainerDeprecated", step.instruction.span, message, label);
+    pub(super) fn maintainer(&mut self, name: &Spanned<String>) -> Result<(), Reported> {
         self.state.record(format!("MAINTAINER {}", name.value), false);
         self.state.config.author = Some(name.value.clone());
         Ok(())

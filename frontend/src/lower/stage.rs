@@ -13,6 +13,7 @@ use super::{Inputs, lint};
 use crate::ast::{self, Instruction, Kind, Span, Spanned};
 use crate::diagnostic::did_you_mean;
 use crate::expand::expand_word;
+use crate::lint::Finding;
 
 /// A stage.
 #[derive(Debug)]
@@ -189,15 +190,7 @@ impl FromScope<'_> {
         match expand_word(&word.value, self.escape, variables) {
             Ok(expanded) => {
                 for name in expanded.unset.iter().filter(|name| !self.declared.contains(*name)) {
-                    let meant = self.nearest(name).map(|name| format!(" (did you mean {name}?)"));
-                    let message =
-                        format!("FROM argument '{name}' is not declared{}", meant.unwrap_or_default());
-                    report.warning(
-                        "UndefinedArgInFrom",
-                        word.span,
-                        message,
-                        "declare it with ARG before FROM",
-                    );
+                    report.finding(word.span, Finding::undefined_arg_in_from(name, self.nearest(name)));
                 }
                 Ok(expanded.value)
             }

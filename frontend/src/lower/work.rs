@@ -4,22 +4,26 @@ use cooperage_llb::definition::{Builder, Edge, Metadata};
 
 use super::contexts::Contexts;
 use super::origin::Origin;
+use super::outline::Found;
 use super::places::Places;
 use super::plan::Plan;
 use super::report::{Report, Reported};
 use super::stage::{Stage, Step};
 use super::state::StageState;
 use super::step_name::StepNumbers;
-use super::{arguments, base};
+use super::{arguments, base, lint};
 use crate::ast::{Kind, Span, Spanned};
 use crate::diagnostic::did_you_mean;
 use crate::expand::{ExpandError, expand_word};
+use crate::lint::Finding;
 
 /// What all stages share.
 pub(super) struct Shared<'a> {
     pub(super) graph: Builder,
     pub(super) contexts: Contexts,
     pub(super) places: Places,
+    pub(super) ignored: lint::Ignored,
+    pub(super) found: Found,
     /// Index of the Dockerfile among the graph's source files.
     pub(super) source_index: i32,
     /// By index; stages that come later, or are not needed, are absent.
@@ -63,7 +67,7 @@ impl Work<'_, '_> {
             Kind::Copy(transfer) => self.copy(step, transfer),
             Kind::Add(transfer) => self.add(step, transfer),
             Kind::Workdir(path) => self.workdir(step, path),
-            Kind::Arg(args) => self.arg(args),
+            Kind::Arg(args) => self.arg(step, args),
             Kind::Env(pairs) => self.env(step, pairs),
             Kind::Label(pairs) => self.label(step, pairs),
             Kind::User(user) => self.user(user),
@@ -75,7 +79,7 @@ impl Work<'_, '_> {
             Kind::Healthcheck(check) => self.healthcheck(step, check),
             Kind::Shell(words) => self.shell(words),
             Kind::OnBuild(on_build) => self.on_build(on_build),
-            Kind::Maintainer(name) => self.maintainer(step, name),
+            Kind::Maintainer(name) => self.maintainer(name),
             // A FROM begins a stage, and the parser allows none in a trigger.
             Kind::From(_) => {
                 Err(self.shared.report.error(step.instruction.span, "FROM inside a stage", "misplaced"))
@@ -108,10 +112,7 @@ impl Work<'_, '_> {
                 continue;
             }
             let meant = did_you_mean(name, self.state.environment.names());
-            let meant = meant.map(|meant| format!(" (did you mean ${meant}?)")).unwrap_or_default();
-            let message = format!("usage of undefined variable '${name}'{meant}");
-            let label = "no ARG or ENV before it sets it";
-            self.shared.report.warning("UndefinedVar", span, message, label);
+            self.shared.report.finding(span, Finding::undefined_var(name, meant));
         }
     }
 

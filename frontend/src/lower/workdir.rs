@@ -7,15 +7,13 @@ use super::stage::Step;
 use super::work::Work;
 use super::{slash_path, step_name};
 use crate::ast::Spanned;
+use crate::lint::Finding;
 
 impl Work<'_, '_> {
     pub(super) fn workdir(&mut self, step: &Step<'_>, path: &Spanned<String>) -> Result<(), Reported> {
         let text = self.expand(path)?;
         if !self.state.workdir_set && !text.starts_with('/') {
-            let message =
-                format!("relative workdir {text:?} can have unexpected results if the base image changes");
-            let label = "relative to the base's directory";
-            self.shared.report.warning("WorkdirRelativePath", path.span, message, label);
+            self.shared.report.finding(path.span, Finding::workdir_relative_path(&text));
         }
         self.state.workdir_set = true;
         let directory = slash_path::absolute(self.state.cwd(), &text);

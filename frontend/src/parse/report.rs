@@ -2,6 +2,7 @@
 
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::lint::{Finding, Rule};
 
 /// Most errors of one file, after which it is not read on, and most warnings, after which no more are kept:
 /// what comes after is of no use to a reader, and must not fill the memory.
@@ -50,16 +51,16 @@ impl Report {
         self.push(Severity::Error, None, message.into(), span, label, help.into())
     }
 
-    /// A lint warning.
-    pub(super) fn warning(&mut self, rule: &'static str, message: &str, span: Span, label: &str, help: &str) {
-        let help = Some(help.to_owned());
-        self.push(Severity::Warning, Some(rule), message.to_owned(), span, label, help);
+    /// What a lint rule says about `span`.
+    pub(super) fn finding(&mut self, span: Span, finding: Finding) {
+        let Finding { rule, message, label, help } = finding;
+        self.push(Severity::Warning, Some(rule), message, span, &label, help);
     }
 
     fn push(
         &mut self,
         severity: Severity,
-        rule: Option<&'static str>,
+        rule: Option<Rule>,
         mut message: String,
         span: Span,
         label: &str,
@@ -76,7 +77,7 @@ impl Report {
         if *kept < MAX_DIAGNOSTICS {
             *kept += 1;
             let label = label.to_owned();
-            self.diagnostics.push(Diagnostic { severity, rule, message, span, label, help });
+            self.diagnostics.push(Diagnostic { severity, rule, message, span, whole: span, label, help });
         }
         Reported
     }
