@@ -6,6 +6,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use cooperage::Tier;
 use cooperage::image::{Platform, Reference};
 
+use crate::call::{Call, CallValue};
+
 /// Builds OCI images from Dockerfiles, without a daemon.
 #[derive(Debug, Parser)]
 #[command(name = "cooper", version, disable_help_subcommand = true, max_term_width = 100)]
@@ -116,6 +118,12 @@ pub(crate) struct Build {
     /// Line for /etc/hosts in RUN steps; may be repeated
     #[arg(long, value_name = "NAME:IP")]
     pub(crate) add_host: Vec<String>,
+    /// Look for what is better written otherwise, build nothing: short for --call=check
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", overrides_with = "call")]
+    pub(crate) check: Option<bool>,
+    /// Ask about the Dockerfile instead of building it: check, outline, targets or subrequests.describe, with ,format=json
+    #[arg(long, value_name = "QUESTION", overrides_with = "check")]
+    pub(crate) call: Option<CallValue>,
     /// How progress is shown [env: BUILDKIT_PROGRESS]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) progress: Option<Progress>,
@@ -134,6 +142,14 @@ pub(crate) struct Build {
     /// RUN steps at a time [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_parallelism: Option<u32>,
+}
+
+impl Build {
+    /// What is asked instead of building, by the last of `--call` and `--check`.
+    pub(crate) fn call(&self) -> Option<Call> {
+        let call = self.call.map(|value| value.0);
+        call.unwrap_or_else(|| self.check.unwrap_or(false).then_some(Call::CHECK))
+    }
 }
 
 /// `cooper images`

@@ -9,6 +9,7 @@ use crate::args::{Args, Command, Debug};
 use crate::interrupt::Interrupt;
 
 mod build;
+mod call;
 mod debug;
 mod images;
 mod request;
@@ -23,7 +24,11 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<()> {
         Command::Build(what) => {
             let tier = what.isolation;
             let max_parallel = what.max_parallelism.map(|n| n as usize);
-            build::run(&open(EngineOptions { tier, max_parallel, ..options })?, &what, interrupt)
+            let engine = open(EngineOptions { tier, max_parallel, ..options })?;
+            match what.call() {
+                None => build::run(&engine, &what, interrupt),
+                Some(call) => call::run(&engine, &what, call, interrupt),
+            }
         }
         Command::Images(how) => images::list(&open(options)?, &how),
         Command::Inspect { image } => images::inspect(&open(options)?, &image),

@@ -7,6 +7,11 @@ use cooperage::{Error, Kind};
 
 use crate::interrupt::Interrupt;
 
+/// A check found something. All is said; the exit code tells it once more.
+#[derive(Debug, thiserror::Error)]
+#[error("the check found something")]
+pub(crate) struct Found;
+
 /// Clap's own message: help and version are no errors.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nothing can be said where the message itself cannot be written.
@@ -22,6 +27,9 @@ pub(crate) fn code(result: anyhow::Result<()>, interrupt: &Interrupt) -> ExitCod
     {
         // Whoever read our output has enough of it.
         return ExitCode::SUCCESS;
+    }
+    if error.is::<Found>() {
+        return ExitCode::from(Kind::Build.exit_code());
     }
     let kind = error.downcast_ref::<Error>().map_or(Kind::Usage, Error::kind);
     if kind == Kind::Cancelled

@@ -4,6 +4,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod args;
+mod call;
 mod command;
 mod exit;
 mod interrupt;

@@ -10,6 +10,7 @@ use crate::args::Progress;
 mod lines;
 mod plain;
 mod tty;
+mod warnings;
 
 /// Shows events; called from several threads.
 pub(crate) trait Display: Sync {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cooperage_frontend::diagnostic::{self, Severity};
-use cooperage_frontend::lower::{self, Inputs, Lowered, NamedContext, Network, Outcome, Source};
+use cooperage_frontend::diagnostic::{self, Diagnostic};
+use cooperage_frontend::lower::{
+    self, ImageNeed, Inputs, Lowered, NamedContext, Network, Outcome, ResolvedImage, Source,
+};
 use cooperage_image::tree::Timestamp;
 use cooperage_image::{ImageConfig, Platform};
 use cooperage_llb::graph::Graph;
@@ -25,6 +27,7 @@ use crate::output::{ImageOutput, Output};
 use crate::request::NetworkSpec;
 use crate::secrets::Secrets;
 use crate::solve::{self, Solution};
+use crate::warning::Warning;
 use crate::{BuildReport, BuildRequest, Engine, Error, export};
 
 mod tasks;
@@ -60,7 +63,8 @@ impl Engine {
         let cancel = CancelToken::new();
         let build = Build::new(self, request, inputs, events, &cancel);
         let platform = build.platforms().remove(0);
-        self.runtime.block_on(async { build.lower(&platform).await.map(|lowered| lowered.definition) })
+        let lowered = self.runtime.block_on(build.lower(&platform, &mut Vec::new()));
+        lowered.map(|lowered| lowered.definition)
     }
 
     /// Solves a definition, whoever made it, for `platform`, and writes the outputs of `request`, whose
@@ -80,7 +84,7 @@ impl Engine {
 }
 
 /// One build while it runs.
-struct Build<'a> {
+pub(crate) struct Build<'a> {
     engine: &'a Engine,
     request: &'a BuildRequest,
     source: Source,
@@ -95,7 +99,7 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn new(
+    pub(crate) fn new(
         engine: &'a Engine,
         request: &'a BuildRequest,
         inputs: LocalInputs,
@@ -139,7 +143,7 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn platforms(&self) -> Vec<Platform> {
+    pub(crate) fn platforms(&self) -> Vec<Platform> {
         match self.request.platforms.as_slice() {
             [] => vec![Platform::host()],
             platforms => platforms.to_vec(),
@@ -151,7 +155,7 @@ impl<'a> Build<'a> {
         let mut solved = Vec::new();
         let mut warnings = Vec::new();
         for platform in self.platforms() {
-            let lowered = self.unless_cancelled(self.lower(&platform)).await?;
+            let lowered = self.unless_cancelled(self.lower(&platform, &mut warnings)).await?;
             let solution = self.solve(&lowered.definition).await?;
             solved.push(Solved {
                 platform: lowered.platform,
@@ -159,13 +163,15 @@ impl<'a> Build<'a> {
                 config: lowered.config,
             });
             solutions.push(solution);
-            warnings.extend(lowered.warnings);
         }
         self.unless_cancelled(self.finish(&solved, solutions, warnings)).await
     }
 
     /// Gives `work` up when the build is cancelled. What it writes appears whole or not at all.
-    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let cancelled = Arc::new(Notify::new());
         let notify = Arc::clone(&cancelled);
         let _guard = self.cancel.on_cancel(move || notify.notify_one());
@@ -191,7 +197,7 @@ impl<'a> Build<'a> {
         &self,
         solved: &[Solved],
         solutions: Vec<Solution>,
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     ) -> Result<BuildReport, Error> {
         let exporter = Exporter {
             ports: &self.engine.ports,
@@ -229,54 +235,64 @@ impl<'a> Build<'a> {
         solve::solve(&graph, &self.workshop, self.engine.max_parallel, self.events, self.cancel).await
     }
 
-    /// Lowers the Dockerfile for one platform, fetching configs of base images until it needs no more.
-    async fn lower(&self, platform: &Platform) -> Result<LoweredBuild, Error> {
-        let mut inputs = self.inputs(platform);
-        for _ in 0..MAX_ROUNDS {
-            if self.cancel.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let Lowered { outcome, diagnostics } = lower::lower(&self.source, &inputs);
-            let render = |severity: Severity| -> Vec<String> {
-                let of = diagnostics.iter().filter(|one| one.severity == severity);
-                of.map(|one| {
-                    diagnostic::render(std::slice::from_ref(one), &self.source.name, &self.source.text)
-                })
-                .collect()
-            };
-            match outcome {
-                Outcome::Failed => {
-                    let rendered = diagnostic::render(&diagnostics, &self.source.name, &self.source.text);
-                    return Err(Error::Dockerfile { rendered });
-                }
-                Outcome::Needs(needs) => {
-                    let resolved = try_join_all(needs.iter().map(|need| async {
-                        let name = match &need.location {
-                            lower::ImageLocation::Registry(reference) => reference.familiar(),
-                            lower::ImageLocation::OciLayout(context) => format!("oci-layout {context}"),
-                        };
-                        self.tasks
-                            .run(&format!("load metadata for {name}"), self.workshop.bases.resolve(need))
-                            .await
-                    }));
-                    let resolved = resolved.await?;
-                    inputs.images.extend(needs.into_iter().zip(resolved));
-                }
-                Outcome::Ready(build) => {
-                    let warnings = render(Severity::Warning);
-                    for warning in &warnings {
-                        (self.events)(Event::Warning(warning.clone()));
-                    }
-                    return Ok(LoweredBuild {
-                        definition: build.definition,
-                        config: build.config,
-                        platform: build.platform,
-                        warnings,
-                    });
-                }
+    /// Lowers the Dockerfile for one platform. Warnings that are not among `said` are told, and added.
+    async fn lower(&self, platform: &Platform, said: &mut Vec<Warning>) -> Result<LoweredBuild, Error> {
+        let (diagnostics, outcome) = self.ask(platform, lower::lower).await;
+        let build = outcome?;
+        for warning in Warning::among(&diagnostics, &self.source) {
+            if !said.contains(&warning) {
+                (self.events)(Event::Warning(Box::new(warning.clone())));
+                said.push(warning);
             }
         }
-        Err(Error::Internal("the frontend asked for base images without end".to_owned()))
+        Ok(LoweredBuild { definition: build.definition, config: build.config, platform: build.platform })
+    }
+
+    /// Asks the frontend about the Dockerfile, fetching configs of base images until it needs no more. What
+    /// it has to say comes with the answer, as far as it came.
+    pub(crate) async fn ask<T>(
+        &self,
+        platform: &Platform,
+        question: fn(&Source, &Inputs) -> Lowered<T>,
+    ) -> (Vec<Diagnostic>, Result<T, Error>) {
+        let mut inputs = self.inputs(platform);
+        let mut diagnostics = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            if self.cancel.is_cancelled() {
+                return (diagnostics, Err(Error::Cancelled));
+            }
+            let lowered = question(&self.source, &inputs);
+            diagnostics = lowered.diagnostics;
+            match lowered.outcome {
+                Outcome::Failed => {
+                    let rendered = diagnostic::render(&diagnostics, &self.source.name, &self.source.text);
+                    return (diagnostics, Err(Error::Dockerfile { rendered }));
+                }
+                Outcome::Ready(answer) => return (diagnostics, Ok(answer)),
+                Outcome::Needs(needs) => match self.resolve(&needs).await {
+                    Ok(resolved) => inputs.images.extend(needs.into_iter().zip(resolved)),
+                    Err(error) => return (diagnostics, Err(error)),
+                },
+            }
+        }
+        let endless = "the frontend asked for base images without end";
+        (diagnostics, Err(Error::Internal(endless.to_owned())))
+    }
+
+    async fn resolve(&self, needs: &[ImageNeed]) -> Result<Vec<ResolvedImage>, Error> {
+        let resolved = needs.iter().map(|need| async {
+            let name = match &need.location {
+                lower::ImageLocation::Registry(reference) => reference.familiar(),
+                lower::ImageLocation::OciLayout(context) => format!("oci-layout {context}"),
+            };
+            self.tasks.run(&format!("load metadata for {name}"), self.workshop.bases.resolve(need)).await
+        });
+        try_join_all(resolved).await
+    }
+
+    /// The Dockerfile.
+    pub(crate) fn into_source(self) -> Source {
+        self.source
     }
 
     fn inputs(&self, platform: &Platform) -> Inputs {
@@ -307,7 +323,6 @@ struct LoweredBuild {
     definition: pb::Definition,
     config: ImageConfig,
     platform: Platform,
-    warnings: Vec<String>,
 }
 
 /// What can be refused before anything is built.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use cooperage_llb::ports::step_runner::Stream;
 
+use crate::warning::Warning;
+
 /// Number of a step within one build, in the order of the graph, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u32);
@@ -73,8 +75,8 @@ pub enum Event {
         /// Since it started.
         took: Duration,
     },
-    /// Something the user should know, rendered.
-    Warning(String),
+    /// Lint found something in the Dockerfile; told once, also where several platforms are built.
+    Warning(Box<Warning>),
 }
 
 /// How a step ended.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cooperage_image::{Descriptor, Digest, Reference};
 
 use crate::event::{StepEnd, StepId};
+use crate::warning::Warning;
 
 /// The end of a successful build.
 #[derive(Debug, Clone)]
@@ -15,8 +16,8 @@ pub struct BuildReport {
     pub steps: Vec<StepSummary>,
     /// Blobs that were pulled from registries.
     pub pulled_blobs: u64,
-    /// Warnings about the Dockerfile, rendered.
-    pub warnings: Vec<String>,
+    /// What lint found in the Dockerfile.
+    pub warnings: Vec<Warning>,
     /// Total time.
     pub took: Duration,
 }

@@ -71,9 +71,6 @@ fn summary(report: &BuildReport) -> String {
             table::size(image.layers_bytes)
         ));
     }
-    if !report.warnings.is_empty() {
-        text.push_str(&format!("  {} warnings above\n", report.warnings.len()));
-    }
     text
 }
 

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cooperage::{Event, StepEnd, StepId};
+use cooperage::{Event, StepEnd, StepId, Warning};
 
 use super::Display;
 use super::lines::Lines;
+use super::warnings;
 
 /// Writes lines to `out`.
 pub(super) struct Plain<W>(Mutex<State<W>>);
@@ -18,6 +19,8 @@ struct State<W> {
     names: Vec<String>,
     /// Numbers by first print.
     shown: HashMap<Item, Shown>,
+    /// For the end.
+    warnings: Vec<Warning>,
     /// What the last line was about.
     current: Option<Item>,
 }
@@ -36,7 +39,8 @@ struct Shown {
 
 impl<W: Write> Plain<W> {
     pub(super) fn new(out: W) -> Self {
-        let state = State { out, names: Vec::new(), shown: HashMap::new(), current: None };
+        let state =
+            State { out, names: Vec::new(), shown: HashMap::new(), warnings: Vec::new(), current: None };
         Self(Mutex::new(state))
     }
 }
@@ -48,6 +52,8 @@ impl<W: Write + Send> Display for Plain<W> {
 
     fn finish(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let warnings = warnings::text(&state.warnings);
+        state.write(&warnings);
         drop(state.out.flush());
     }
 }
@@ -75,7 +81,7 @@ impl<W: Write> State<W> {
                 let end = error.map_or(StepEnd::Ran, StepEnd::Failed);
                 self.end(Item::Task(task), &end, took);
             }
-            Event::Warning(text) => self.write(&format!("{}\n\n", text.trim_end())),
+            Event::Warning(warning) => self.warnings.push(*warning),
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cooperage::{Event, StepEnd, StepId};
+use cooperage::{Event, StepEnd, StepId, Warning};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Display;
 use super::lines::Lines;
+use super::warnings;
 
 /// How often running steps are redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -23,6 +24,8 @@ pub(super) struct Tty {
 struct State {
     names: Vec<String>,
     running: HashMap<Item, Running>,
+    /// For the end.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +102,7 @@ impl Display for Tty {
                 let end = error.map_or(StepEnd::Ran, StepEnd::Failed);
                 self.end(&mut state, Item::Task(task), &end, took);
             }
-            Event::Warning(text) => self.print(text.trim_end()),
+            Event::Warning(warning) => state.warnings.push(*warning),
         }
     }
 
@@ -107,6 +110,9 @@ impl Display for Tty {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, running) in state.running.drain() {
             running.bar.finish_and_clear();
+        }
+        for line in warnings::text(&state.warnings).lines() {
+            self.print(line);
         }
     }
 }

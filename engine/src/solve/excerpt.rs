@@ -7,11 +7,6 @@ use crate::Error;
 use crate::error::{Kind, StepFailure, causes};
 use crate::ops::OpFailure;
 
-/// Lines shown before and after one line (buildkit: solver/errdefs/source.go).
-const PADDING_OF_ONE: usize = 4;
-/// The same for several lines.
-const PADDING_OF_SEVERAL: usize = 2;
-
 pub(super) fn error(graph: &Graph, vertex: VertexId, failure: OpFailure, log_tail: String) -> Error {
     let (message, help, kind) = match failure {
         OpFailure::Step { message, help, kind } => (message, help, kind),
@@ -36,18 +31,5 @@ fn excerpt(graph: &Graph, location: &pb::Location) -> Option<String> {
     };
     let first = location.ranges.iter().filter_map(|range| line(&range.start)).min()?;
     let last = location.ranges.iter().filter_map(|range| line(&range.end)).max().unwrap_or(first).max(first);
-    let text = String::from_utf8_lossy(&source.data);
-    let lines: Vec<&str> = text.lines().collect();
-    let padding = if first == last { PADDING_OF_ONE } else { PADDING_OF_SEVERAL };
-    let from = first.saturating_sub(padding + 1);
-    let to = (last + padding).min(lines.len());
-    let mut out = format!("{}:{first}\n--------------------\n", source.filename);
-    for (index, line) in lines.iter().enumerate().take(to).skip(from) {
-        let number = index + 1;
-        let mark = if (first..=last).contains(&number) { ">>>" } else { "   " };
-        out.push_str(format!("{number:4} | {mark} {line}").trim_end());
-        out.push('\n');
-    }
-    out.push_str("--------------------\n");
-    Some(out)
+    crate::excerpt::excerpt(&source.filename, &source.data, first..=last)
 }
