@@ -122,9 +122,7 @@ fn every_rule_has_a_page_whose_examples_are_true() {
             let given = block(&page, heading, "build-arg").into_iter().flat_map(str::lines);
             let given = given.filter_map(|line| line.split_once('='));
             case.inputs.build_args = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            if let Some(platform) = block(&page, heading, "platform") {
-                case.set_image_platform(platform.trim());
-            }
+            case.image_platform = block(&page, heading, "platform").map(|text| text.trim().parse().unwrap());
             short(&findings(&source(text), &mut case), text)
         };
         assert_eq!(example("Bad"), block(&page, "Bad", "text").unwrap(), "{rule}: Bad");

@@ -1,6 +1,6 @@
 //! `--check`, `--call`, and the warnings of a build.
 
-use cooperage_tests::{Cooper, Registry, busybox, folder};
+use cooperage_tests::{Cooper, busybox, folder};
 use serde_json::{Value, json};
 
 const WITH_WARNINGS: &str = "FROM scratch AS BadName\nCOPY secret.txt $DIR /\n";
@@ -112,8 +112,8 @@ fn a_build_lists_its_warnings_once() {
     let platforms = ["--platform=linux/amd64,linux/arm64", "--output=type=cacheonly"];
     let outcome = cooper.build(&platforms, context.path()).ok().says(listed);
     assert_eq!(outcome.stderr.matches("StageNameCasing").count(), 1);
-    let outcome = cooper.build(&["-q"], context.path());
-    assert!(!outcome.stderr.contains("StageNameCasing"));
+    let outcome = cooper.run(["build", "-q", context.path().to_str().unwrap()]).ok();
+    assert_eq!(outcome.stderr, "");
 
     // Also of a build that fails: one of them may be why.
     let context = folder(&[("Dockerfile", "FROM scratch AS BadName\nCOPY $DRI/x /\n")]);
@@ -191,9 +191,8 @@ CACHE MOUNT
 
 #[test]
 fn targets_are_listed_without_asking_anybody() {
-    let registry = Registry::new();
     let cooper = Cooper::new();
-    let dockerfile = WITH_PARAMETERS.replace("busybox:test", &format!("{}/not/there", registry.host()));
+    let dockerfile = WITH_PARAMETERS.replace("busybox:test", "localhost:1/not/there");
     let context = folder(&[("Dockerfile", &dockerfile)]);
     let outcome = cooper.build(&["--call=targets"], context.path()).ok();
     let expected = "TARGET     DESCRIPTION\nbuild\napp        is the program alone\n(default)\n";

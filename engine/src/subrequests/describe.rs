@@ -59,10 +59,10 @@ pub fn subrequests() -> &'static [Subrequest] {
 impl Subrequest {
     /// BuildKit's `[]Request`.
     pub fn list_to_json(list: &[Self]) -> Value {
-        list.iter().map(Self::to_json).collect()
+        list.iter().map(Self::json).collect()
     }
 
-    fn to_json(&self) -> Value {
+    fn json(&self) -> Value {
         let named = |name: &str, description: &str| json!({"name": name, "description": description});
         let opts: Vec<Value> = self.opts.iter().map(|(name, text)| named(name, text)).collect();
         let metadata: Vec<Value> = self.metadata.iter().map(|name| named(name, "")).collect();

@@ -44,7 +44,7 @@ pub(crate) fn select(
         };
         diagnostics.push(error(message, span, label));
     }
-    diagnostics.sort_by(|a, b| (a.span, a.severity).cmp(&(b.span, b.severity)));
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
     diagnostics
 }
 

@@ -31,7 +31,8 @@ struct Json {
 pub(crate) struct Case {
     pub(crate) inputs: Inputs,
     images: BTreeMap<String, Option<ImageConfig>>,
-    image_platform: Option<Platform>,
+    /// What all images that are not listed are for, whatever was asked for.
+    pub(crate) image_platform: Option<Platform>,
 }
 
 impl Case {
@@ -66,12 +67,6 @@ impl Case {
             epoch: json.epoch,
         };
         Self { inputs, images: json.images, image_platform: None }
-    }
-
-    /// All images are for `platform`, whatever was asked for.
-    #[allow(dead_code, reason = "of the tests that share this file, one needs it")]
-    pub(crate) fn set_image_platform(&mut self, platform: &str) {
-        self.image_platform = Some(platform.parse().unwrap());
     }
 
     /// Answers `needs`; `false` if one of them has no answer.
