@@ -28,9 +28,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use cooperage_image::{Digest, Platform};
 use prost::Message;
 
-pub use exec::{CacheSharing, Exec, ExecOutputs, Mount, MountKind, Secret, Ssh};
+pub use exec::{CacheSharing, Device, Exec, ExecOutputs, Mount, MountKind, Secret, Ssh};
 pub use file::{Action, Copy, FileChain, Mode, Owner, User};
-pub use source::Source;
+pub use source::{Git, Source};
 
 use crate::pb;
 
@@ -207,7 +207,7 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn encode(&mut self, index: usize, source: &mut pb::Source) {
         let vertex = &self.builder.vertices[index];
-        let mut inputs = Inputs { digests: &self.digests, list: Vec::new() };
+        let mut inputs = Inputs::new(&self.digests);
         let mut caps = Caps::new();
         let (op, platform) = vertex.kind.to_op(&mut inputs, &mut caps);
         let op = pb::Op {
@@ -223,7 +223,7 @@ impl Encoder<'_> {
         if !vertex.metadata.locations.is_empty() {
             let known = source.locations.entry(name.clone()).or_default();
             for location in &vertex.metadata.locations {
-                if !known.locations.contains(location) {
+                if known.locations.len() < MAX_LOCATIONS && !known.locations.contains(location) {
                     known.locations.push(location.clone());
                 }
             }
@@ -241,7 +241,7 @@ impl Encoder<'_> {
     }
 
     fn terminal(&mut self, result: Edge) {
-        let inputs = Inputs { digests: &self.digests, list: Vec::new() };
+        let inputs = Inputs::new(&self.digests);
         let op = pb::Op { inputs: vec![inputs.input(result)], ..pb::Op::default() };
         let mut caps = Caps::from(["constraints", "platform"]);
         for metadata in self.out.metadata.values() {
@@ -283,6 +283,9 @@ impl VertexKind {
     }
 }
 
+/// Most places of one op: where equal ops were written is of use for a few of them.
+const MAX_LOCATIONS: usize = 32;
+
 /// The input index of an empty tree.
 pub(crate) const EMPTY: i64 = -1;
 
@@ -290,9 +293,15 @@ pub(crate) const EMPTY: i64 = -1;
 pub(crate) struct Inputs<'a> {
     digests: &'a HashMap<usize, Digest>,
     list: Vec<pb::Input>,
+    /// The first place of each in the list.
+    places: HashMap<(Digest, i64), i64>,
 }
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
+    fn new(digests: &'a HashMap<usize, Digest>) -> Self {
+        Self { digests, list: Vec::new(), places: HashMap::new() }
+    }
+
     fn input(&self, edge: Edge) -> pb::Input {
         let digest = self.digests.get(&edge.vertex).expect("inputs are encoded before their consumers");
         pb::Input { digest: digest.to_string(), index: edge.output }
@@ -308,14 +317,14 @@ impl Inputs<'_> {
     /// The index of `edge`; equal inputs share one. [`EMPTY`] for an empty tree.
     pub(crate) fn index(&mut self, edge: Option<Edge>) -> i64 {
         let Some(edge) = edge else { return EMPTY };
-        let input = self.input(edge);
-        match self.list.iter().position(|known| *known == input) {
-            Some(index) => i64::try_from(index).expect("fewer inputs than 2^63"),
-            None => {
-                self.list.push(input);
-                self.len() - 1
-            }
+        let digest = *self.digests.get(&edge.vertex).expect("inputs are encoded before their consumers");
+        let next = self.len();
+        let place = *self.places.entry((digest, edge.output)).or_insert(next);
+        if place == next {
+            let input = self.input(edge);
+            self.list.push(input);
         }
+        place
     }
 
     pub(crate) fn len(&self) -> i64 {

@@ -33,6 +33,8 @@ pub struct Exec {
     pub secrets: Vec<Secret>,
     /// Sockets of ssh agents.
     pub ssh: Vec<Ssh>,
+    /// Devices of the machine.
+    pub devices: Vec<Device>,
     /// On which platform it runs.
     pub platform: Option<Platform>,
 }
@@ -53,6 +55,7 @@ impl Exec {
             mounts: Vec::new(),
             secrets: Vec::new(),
             ssh: Vec::new(),
+            devices: Vec::new(),
             platform: None,
         }
     }
@@ -169,6 +172,15 @@ pub struct Ssh {
     pub optional: bool,
 }
 
+/// A device by its CDI name, `vendor.com/class=name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
 impl Mount {
     /// The root file system, writable.
     pub fn root(input: Option<Edge>) -> Self {
@@ -238,6 +250,7 @@ impl Exec {
         caps.extend((!self.secrets.is_empty()).then_some("exec.mount.secret"));
         caps.extend(self.secrets.iter().any(|secret| secret.env.is_some()).then_some("exec.secretenv"));
         caps.extend((!self.ssh.is_empty()).then_some("exec.mount.ssh"));
+        caps.extend((!self.devices.is_empty()).then_some("exec.meta.cdi"));
         let mut next_output = 0;
         let mut mounts: Vec<pb::Mount> =
             self.mounts.iter().map(|mount| mount.to_pb(inputs, &mut next_output, caps)).collect();
@@ -249,7 +262,7 @@ impl Exec {
             network: self.network.into(),
             security: self.security.into(),
             secretenv: self.secrets.iter().filter_map(Secret::to_variable).collect(),
-            cdi_devices: Vec::new(),
+            cdi_devices: self.devices.iter().map(Device::to_pb).collect(),
         })
     }
 
@@ -272,6 +285,12 @@ impl Exec {
             remove_mount_stubs_recursive: true,
             ..pb::Meta::default()
         }
+    }
+}
+
+impl Device {
+    fn to_pb(&self) -> pb::CdiDevice {
+        pb::CdiDevice { name: self.name.clone(), optional: self.optional }
     }
 }
 

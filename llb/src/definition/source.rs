@@ -37,6 +37,72 @@ pub fn local(name: &str) -> Source {
     Source { identifier: format!("local://{name}"), attrs: BTreeMap::new(), platform: None }
 }
 
+/// A file on a server, by its `http://` or `https://` URL. `http.filename` says how it is called in its tree.
+pub fn remote(url: &str) -> Source {
+    Source { identifier: url.to_owned(), attrs: BTreeMap::new(), platform: None }
+}
+
+/// What [`git`] fetches.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Git {
+    /// With the port.
+    pub host: String,
+    /// In the URL.
+    pub path: String,
+    /// What git is given: a URL, or `user@host:path`.
+    pub remote: String,
+    /// Branch, tag or commit; empty is the default branch.
+    pub reference: String,
+    /// Directory of the repository; empty is all.
+    pub subdir: String,
+    /// Keep `.git`.
+    pub keep_git_dir: bool,
+    /// Commit that the reference has to be; empty is any.
+    pub checksum: String,
+    /// Leave submodules out.
+    pub skip_submodules: bool,
+    /// `checkout` or `commit`: which times files get; empty is the first.
+    pub mtime: String,
+    /// Fetch the commit of `checksum` without asking what the reference is.
+    pub fetch_by_commit: bool,
+    /// Whether it is reached by ssh.
+    pub ssh: bool,
+}
+
+/// A tree of a git repository. The identifier is the same for all protocols; `git.fullurl` says which one.
+pub fn git(git: &Git) -> Source {
+    let mut path: Vec<&str> = Vec::new();
+    for part in git.path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(path.pop()),
+            part => path.push(part),
+        }
+    }
+    let mut identifier = format!("git://{}/{}", git.host, path.join("/"));
+    if !git.reference.is_empty() || !git.subdir.is_empty() {
+        identifier = format!("{identifier}#{}", git.reference);
+    }
+    if !git.subdir.is_empty() {
+        identifier = format!("{identifier}:{}", git.subdir);
+    }
+    let switch = |on: bool| if on { "true" } else { "" };
+    let attrs = [
+        ("git.fullurl", git.remote.as_str()),
+        ("git.authheadersecret", "GIT_AUTH_HEADER"),
+        ("git.authtokensecret", "GIT_AUTH_TOKEN"),
+        ("git.mountsshsock", if git.ssh { "default" } else { "" }),
+        ("git.keepgitdir", switch(git.keep_git_dir)),
+        ("git.checksum", git.checksum.as_str()),
+        ("git.skipsubmodules", switch(git.skip_submodules)),
+        ("git.mtime", git.mtime.as_str()),
+        ("git.fetchbycommit", switch(git.fetch_by_commit)),
+    ];
+    let given = attrs.into_iter().filter(|(_, value)| !value.is_empty());
+    let attrs = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Source { identifier, attrs, platform: None }
+}
+
 impl Source {
     /// Sets an attribute.
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -82,6 +148,14 @@ impl Source {
                 "local.sharedkeyhint" => Some("source.local.sharedkeyhint"),
                 "image.layerlimit" => Some("source.image.layerlimit"),
                 "image.checksum" => Some("source.image.checksum"),
+                "git.keepgitdir" => Some("source.git.keepgitdir"),
+                "git.fullurl" => Some("source.git.fullurl"),
+                "git.mountsshsock" => Some("source.git.mountsshsock"),
+                "git.checksum" => Some("source.git.checksum"),
+                "git.skipsubmodules" => Some("source.git.skipsubmodules"),
+                "git.mtime" => Some("source.git.mtime"),
+                "git.fetchbycommit" => Some("source.git.fetchbycommit"),
+                "http.checksum" => Some("source.http.checksum"),
                 _ => None,
             });
         }
