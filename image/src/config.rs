@@ -58,11 +58,11 @@ pub struct RunConfig {
     /// `KEY=value`, order kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub env: Vec<String>,
-    /// Absent and empty differ: ENTRYPOINT [] resets to absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What is run; empty is absent when it is written.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub entrypoint: Option<Vec<String>>,
-    /// Default arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Default arguments; empty is absent when it is written.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub cmd: Option<Vec<String>>,
     /// Docker: Cmd is already one escaped string. Set by BuildKit on every CMD.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -119,6 +119,11 @@ pub struct Healthcheck {
     /// Failures in a row that make a container unhealthy.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: i64,
+}
+
+/// Go's `omitempty`: an empty list is as good as none.
+fn is_nothing(words: &Option<Vec<String>>) -> bool {
+    words.as_ref().is_none_or(Vec::is_empty)
 }
 
 fn is_zero(n: &i64) -> bool {
