@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use cooperage_frontend::diagnostic::{self, Diagnostic};
 use cooperage_frontend::lower::{
-    self, ImageNeed, Inputs, Lowered, NamedContext, Network, Outcome, ResolvedImage, Source,
+    self, ImageNeed, Inputs, Lowered, MainContext, NamedContext, Network, Outcome, ResolvedImage, Source,
 };
 use cooperage_image::tree::Timestamp;
 use cooperage_image::{ImageConfig, Platform};
@@ -154,6 +154,7 @@ impl<'a> Build<'a> {
         let mut solutions = Vec::new();
         let mut solved = Vec::new();
         let mut warnings = Vec::new();
+        let mut epoch = None;
         for platform in self.platforms() {
             let lowered = self.unless_cancelled(self.lower(&platform, &mut warnings)).await?;
             let solution = self.solve(&lowered.definition).await?;
@@ -163,8 +164,10 @@ impl<'a> Build<'a> {
                 config: lowered.config,
             });
             solutions.push(solution);
+            // It is the same for all platforms: none of its forms depends on them.
+            epoch = lowered.epoch;
         }
-        self.unless_cancelled(self.finish(&solved, solutions, warnings)).await
+        self.unless_cancelled(self.finish(&solved, solutions, warnings, epoch)).await
     }
 
     /// Gives `work` up when the build is cancelled. What it writes appears whole or not at all.
@@ -190,7 +193,8 @@ impl<'a> Build<'a> {
             ..Default::default()
         };
         let solved = Solved { platform, chain: solution.chain.clone(), config };
-        self.unless_cancelled(self.finish(&[solved], vec![solution], Vec::new())).await
+        let epoch = self.request.source_date_epoch;
+        self.unless_cancelled(self.finish(&[solved], vec![solution], Vec::new(), epoch)).await
     }
 
     async fn finish(
@@ -198,11 +202,12 @@ impl<'a> Build<'a> {
         solved: &[Solved],
         solutions: Vec<Solution>,
         warnings: Vec<Warning>,
+        epoch: Option<i64>,
     ) -> Result<BuildReport, Error> {
         let exporter = Exporter {
             ports: &self.engine.ports,
             layers: Arc::clone(&self.layers),
-            epoch: self.request.source_date_epoch.map(|secs| Timestamp { secs, nanos: 0 }),
+            epoch: epoch.map(|secs| Timestamp { secs, nanos: 0 }),
             tags: &self.request.tags,
             multi_platform: solved.len() > 1,
             tasks: &self.tasks,
@@ -245,7 +250,12 @@ impl<'a> Build<'a> {
                 said.push(warning);
             }
         }
-        Ok(LoweredBuild { definition: build.definition, config: build.config, platform: build.platform })
+        Ok(LoweredBuild {
+            definition: build.definition,
+            config: build.config,
+            platform: build.platform,
+            epoch: build.epoch,
+        })
     }
 
     /// Asks the frontend about the Dockerfile, fetching configs of base images until it needs no more. What
@@ -269,6 +279,13 @@ impl<'a> Build<'a> {
                     return (diagnostics, Err(Error::Dockerfile { rendered }));
                 }
                 Outcome::Ready(answer) => return (diagnostics, Ok(answer)),
+                Outcome::NeedsTime(need) => {
+                    let message = format!(
+                        "SOURCE_DATE_EPOCH cannot be the time of {} yet: give it in seconds",
+                        need.identifier
+                    );
+                    return (diagnostics, Err(Error::Usage(message)));
+                }
                 Outcome::Needs(needs) => match self.resolve(&needs).await {
                     Ok(resolved) => inputs.images.extend(needs.into_iter().zip(resolved)),
                     Err(error) => return (diagnostics, Err(error)),
@@ -303,6 +320,7 @@ impl<'a> Build<'a> {
             platform_is_explicit: !self.request.platforms.is_empty(),
             build_platform: Platform::host(),
             labels: self.request.labels.clone(),
+            context: MainContext::Local,
             contexts: self.contexts.clone(),
             ignore: self.ignore.clone(),
             images: BTreeMap::new(),
@@ -314,6 +332,7 @@ impl<'a> Build<'a> {
             extra_hosts: self.request.extra_hosts.clone(),
             no_cache: self.request.no_cache,
             epoch: self.request.source_date_epoch,
+            times: BTreeMap::new(),
         }
     }
 }
@@ -323,6 +342,7 @@ struct LoweredBuild {
     definition: pb::Definition,
     config: ImageConfig,
     platform: Platform,
+    epoch: Option<i64>,
 }
 
 /// What can be refused before anything is built.

@@ -12,3 +12,4 @@ pub mod expand;
 pub mod lint;
 pub mod lower;
 pub mod parse;
+pub mod remote;

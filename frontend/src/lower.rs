@@ -9,9 +9,11 @@ mod base;
 mod config_text;
 mod contexts;
 mod copy;
+mod csv;
+mod device;
 mod environment;
+mod epoch;
 mod expose;
-mod file_mode;
 mod health;
 mod lint;
 mod mount_spec;
@@ -21,7 +23,6 @@ mod origin;
 mod outline;
 mod places;
 mod plan;
-mod remote;
 mod report;
 mod result;
 mod run;
@@ -46,13 +47,14 @@ use cooperage_llb::pb;
 use self::contexts::Contexts;
 use self::outline::Found;
 use self::places::Places;
-use self::plan::{Extent, Plan};
+use self::plan::{Extent, Plan, Read};
 use self::report::{Report, Reported};
 use self::work::Shared;
 use crate::ast::Dockerfile;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lint::select;
 use crate::parse::parse;
+use crate::remote::GitRef;
 
 pub use self::outline::{Outline, OutlineArg, OutlineMount};
 pub use self::targets::{Target, targets};
@@ -81,9 +83,11 @@ pub struct Inputs {
     pub build_platform: Platform,
     /// `--label`
     pub labels: BTreeMap<String, String>,
+    /// The build context.
+    pub context: MainContext,
     /// `--build-context`, by name.
     pub contexts: BTreeMap<String, NamedContext>,
-    /// Patterns of the main context's ignore file.
+    /// Patterns of the main context's ignore file, if it is a directory.
     pub ignore: Vec<String>,
     /// Base images that were fetched so far.
     pub images: BTreeMap<ImageNeed, ResolvedImage>,
@@ -93,8 +97,32 @@ pub struct Inputs {
     pub extra_hosts: Vec<(String, String)>,
     /// `--no-cache`: mark RUN, COPY and ADD to be done again.
     pub no_cache: bool,
-    /// `SOURCE_DATE_EPOCH`, seconds since 1970: when WORKDIR makes directories and heredoc files.
+    /// `SOURCE_DATE_EPOCH`, seconds since 1970, if no build argument and no ARG sets it.
     pub epoch: Option<i64>,
+    /// Times that were found so far, in seconds since 1970; `None` for a source that has none.
+    pub times: BTreeMap<TimeNeed, Option<i64>>,
+}
+
+/// The build context.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum MainContext {
+    /// A directory of the machine; becomes `local://context`.
+    #[default]
+    Local,
+    /// A repository.
+    Git {
+        /// As it was given.
+        text: String,
+        /// What it means.
+        repository: GitRef,
+    },
+    /// A file on a server.
+    Url {
+        /// Where.
+        url: String,
+        /// Whether it is an archive, which is unpacked; else it is the only file, `context`.
+        archive: bool,
+    },
 }
 
 /// `--network`
@@ -121,6 +149,15 @@ pub enum NamedContext {
     Image(Option<Reference>),
     /// `oci-layout://PATH[:TAG][@DIGEST]`, as written after the scheme.
     OciLayout(String),
+    /// A repository.
+    Git {
+        /// As it was given.
+        text: String,
+        /// What it means.
+        repository: GitRef,
+    },
+    /// `http://` or `https://`: a file, which is called `context` and is not unpacked.
+    Url(String),
 }
 
 /// An image whose config the lowering has to know.
@@ -150,6 +187,17 @@ pub struct ResolvedImage {
     pub config: ImageConfig,
 }
 
+/// A source whose time has to be known, since `SOURCE_DATE_EPOCH` names it: of a repository that of the
+/// commit; of a file on a server that of `Last-Modified`, else that of the newest regular file in it, if it is
+/// an archive.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeNeed {
+    /// Of the source op.
+    pub identifier: String,
+    /// Of the source op.
+    pub attrs: BTreeMap<String, String>,
+}
+
 /// The answer; unless another question was asked, a build.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lowered<T = Box<Build>> {
@@ -166,6 +214,8 @@ pub enum Outcome<T = Box<Build>> {
     Ready(T),
     /// These are to be fetched, side by side; then call again with the same inputs and them.
     Needs(Vec<ImageNeed>),
+    /// This is to be found out; then call again with the same inputs and it.
+    NeedsTime(TimeNeed),
     /// There is an error among the diagnostics.
     Failed,
 }
@@ -182,6 +232,8 @@ pub struct Build {
     pub config: ImageConfig,
     /// Platform of the result.
     pub platform: Platform,
+    /// What `SOURCE_DATE_EPOCH` came to: seconds since 1970.
+    pub epoch: Option<i64>,
 }
 
 /// Lowers a Dockerfile. The same arguments give the same bytes.
@@ -240,7 +292,10 @@ fn attempt<T>(
     if report.has_errors() {
         return Err(Reported);
     }
-    let mut plan = Plan::read(dockerfile, inputs, extent, report)?;
+    let mut plan = match Plan::read(dockerfile, inputs, extent, report)? {
+        Read::Plan(plan) => plan,
+        Read::NeedsTime(need) => return Ok(Outcome::NeedsTime(need)),
+    };
     plan.fire_triggers(report)?;
     let needs = plan.needs();
     if !needs.is_empty() {
@@ -258,8 +313,11 @@ fn attempt<T>(
         finished: vec![None; plan.stages.len()],
         report,
     };
-    for index in plan.reachable() {
-        work::stage(&plan, &plan.stages[index], &mut shared);
+    for index in &plan.reachable {
+        work::stage(&plan, &plan.stages[*index], &mut shared);
+        if shared.report.is_full() {
+            return Err(Reported);
+        }
     }
     if shared.report.has_errors() {
         return Err(Reported);

@@ -50,10 +50,15 @@ pub struct Parsed {
 
 /// Parses a Dockerfile.
 ///
-/// The text should be UTF-8; where it is not, that is an error, and the rest is parsed.
+/// The text should be UTF-8. Where it is not, it is read as [`String::from_utf8_lossy`] has it, and all places
+/// are places in that: a comment, a LABEL and a MAINTAINER may have such bytes (old files do), in any other
+/// instruction they are an error.
 pub fn parse(text: &[u8]) -> Parsed {
     let mut report = Report::new();
-    let Some(text) = readable(text, &mut report) else { return finished(Dockerfile::default(), report) };
+    let invalid = invalid(text);
+    let Some(text) = readable(text, &invalid, &mut report) else {
+        return finished(Dockerfile::default(), report);
+    };
     if text.is_empty() {
         report.error("the Dockerfile cannot be empty", Span::default(), "nothing here");
         return finished(Dockerfile::default(), report);
@@ -62,6 +67,7 @@ pub fn parse(text: &[u8]) -> Parsed {
     lines.skip_bytes(byte_order_mark(&text));
     let directives = directives::read(&mut lines, &mut report);
     let mut file = File::new(lines, directives.escape_char(), report);
+    file.invalid = invalid;
     file.read();
     file.check_stages(text.len());
     let File { instructions, report, .. } = file;
@@ -72,7 +78,7 @@ pub fn parse(text: &[u8]) -> Parsed {
 /// heredocs. Spans are places in `text`.
 pub fn parse_trigger(text: &str, escape: char) -> Parsed {
     let mut report = Report::new();
-    let Some(text) = readable(text.as_bytes(), &mut report) else {
+    let Some(text) = readable(text.as_bytes(), &[], &mut report) else {
         return finished(Dockerfile::default(), report);
     };
     let mut file = File::new(Lines::new(&text), escape, report);
@@ -99,8 +105,8 @@ fn byte_order_mark(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
-/// The text as UTF-8, bytes that are not replaced one by one so that places stay; nothing if it is too long.
-fn readable<'a>(text: &'a [u8], report: &mut Report) -> Option<Cow<'a, str>> {
+/// The text as UTF-8; nothing if it is too long. `invalid` is [`invalid`]'s.
+fn readable<'a>(text: &'a [u8], invalid: &[usize], report: &mut Report) -> Option<Cow<'a, str>> {
     if text.len() > MAX_FILE_BYTES {
         let message = format!(
             "dockerfile of {} bytes is greater than max allowed size of {MAX_FILE_BYTES}",
@@ -109,11 +115,16 @@ fn readable<'a>(text: &'a [u8], report: &mut Report) -> Option<Cow<'a, str>> {
         report.error(message, Span::default(), "the whole file");
         return None;
     }
-    let text = match std::str::from_utf8(text) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(replace_invalid(text, report)),
+    let text = String::from_utf8_lossy(text);
+    // A character that stands for other bytes is longer than they were.
+    let longer = |line: &Line<'_>| {
+        let range = line.range();
+        let count = |end| invalid.partition_point(|at| *at < end);
+        (count(range.end) - count(range.start)) * (char::REPLACEMENT_CHARACTER.len_utf8() - 1)
     };
-    for line in Lines::new(&text).filter(|line| line.text.len() > MAX_LINE_BYTES) {
+    let is_long =
+        |line: &Line<'_>| line.text.len() > MAX_LINE_BYTES && line.text.len() - longer(line) > MAX_LINE_BYTES;
+    for line in Lines::new(&text).filter(is_long) {
         let message = format!("dockerfile line greater than max allowed size of {MAX_LINE_BYTES}");
         let help = "break it with continuations, or put it in a heredoc of several lines".to_owned();
         let span = Span { start: line.start, end: line.range().end };
@@ -122,18 +133,21 @@ fn readable<'a>(text: &'a [u8], report: &mut Report) -> Option<Cow<'a, str>> {
     Some(text)
 }
 
-fn replace_invalid(text: &[u8], report: &mut Report) -> String {
-    let mut readable = String::with_capacity(text.len());
-    for chunk in text.utf8_chunks() {
-        readable.push_str(chunk.valid());
-        let invalid = chunk.invalid().len();
-        if invalid > 0 {
-            let span = Span { start: readable.len(), end: readable.len() + invalid };
-            report.error("dockerfile is not UTF-8", span, "not a character");
-        }
-        readable.extend(std::iter::repeat_n('?', invalid));
+/// Where in the readable text something stands for bytes that are no character, in order.
+fn invalid(text: &[u8]) -> Vec<usize> {
+    if text.len() > MAX_FILE_BYTES {
+        return Vec::new();
     }
-    readable
+    let mut places = Vec::new();
+    let mut at = 0;
+    for chunk in text.utf8_chunks() {
+        at += chunk.valid().len();
+        if !chunk.invalid().is_empty() {
+            places.push(at);
+            at += char::REPLACEMENT_CHARACTER.len_utf8();
+        }
+    }
+    places
 }
 
 /// A file that is being read.
@@ -150,6 +164,8 @@ struct File<'a> {
     in_stage: bool,
     /// Whether this is an ONBUILD trigger.
     is_trigger: bool,
+    /// Where the text stands for bytes that are no character.
+    invalid: Vec<usize>,
     /// Whether a misspelt instruction's heredocs may still be looked for: once they were not found, the
     /// search, which may go to the end of the file, is not repeated.
     guess_heredocs: bool,
@@ -166,6 +182,7 @@ impl<'a> File<'a> {
             seen: 0,
             in_stage: false,
             is_trigger: false,
+            invalid: Vec::new(),
             guess_heredocs: true,
         }
     }
@@ -220,11 +237,35 @@ impl<'a> File<'a> {
         let head = Head::read(line, self.escape, &mut self.report)?;
         let (heredocs, end) = self.heredocs(&head, line)?;
         span.end = end.unwrap_or(span.end);
+        self.check_characters(&head, line, &heredocs)?;
         self.check_place(head.keyword)?;
         let mut context = Context { escape: self.escape, end: span.end, report: &mut self.report };
         let kind = instruction::parse(&head, heredocs, &mut context)?;
         let original = line.trim().text().to_owned();
         Ok(Instruction { span, keyword: head.keyword.spanned(), original, doc_comments, kind })
+    }
+
+    /// What is run, copied or set has to be text; labels and names may have what an older encoding left.
+    fn check_characters(&mut self, head: &Head<'_>, line: Slice<'_>, heredocs: &[Heredoc]) -> Parse<()> {
+        if self.invalid.is_empty()
+            || matches!(Keyword::read(head.keyword.text()), Some(Keyword::Label | Keyword::Maintainer))
+        {
+            return Ok(());
+        }
+        let invalid = |at: &usize| self.invalid.binary_search(at).is_ok();
+        let in_line = line.places_of(char::REPLACEMENT_CHARACTER).find(invalid);
+        let in_body = || {
+            let of = |heredoc: &Heredoc| {
+                let next = self.invalid.partition_point(|at| *at < heredoc.body_span.start);
+                self.invalid.get(next).copied().filter(|at| *at < heredoc.body_span.end)
+            };
+            heredocs.iter().find_map(of)
+        };
+        let Some(start) = in_line.or_else(in_body) else { return Ok(()) };
+        let span = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+        let help = "save the file as UTF-8; other bytes may stand in comments, LABEL and MAINTAINER";
+        let message = "dockerfile is not UTF-8";
+        Err(self.report.error_with_help(message, span, "not a character", help.to_owned()))
     }
 
     /// Reads the heredocs that an instruction opens. They are skipped even if it is wrong, or misspelt.

@@ -39,6 +39,7 @@ fn findings(source: &Source, case: &mut Case) -> Vec<Diagnostic> {
         let Lowered { outcome, diagnostics } = lint(source, &case.inputs);
         match outcome {
             Outcome::Needs(needs) => assert!(case.answer(&needs)),
+            Outcome::NeedsTime(need) => case.answer_time(&need),
             Outcome::Ready(()) | Outcome::Failed => return diagnostics,
         }
     }
@@ -139,6 +140,7 @@ fn a_build_looks_at_what_its_target_needs_and_a_check_at_all() {
         let lowered = lower(&source(text), &case.inputs);
         match lowered.outcome {
             Outcome::Needs(needs) => assert!(case.answer(&needs)),
+            Outcome::NeedsTime(need) => case.answer_time(&need),
             _ => break lowered.diagnostics,
         }
     };

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cooperage_frontend::lower::{Build, Inputs, Network, Outcome, ResolvedImage, Source, lower};
+use cooperage_frontend::lower::{Build, Inputs, MainContext, Network, Outcome, ResolvedImage, Source, lower};
 use cooperage_image::{Digest, ImageConfig, Platform};
 use cooperage_llb::graph::Graph;
 use proptest::prelude::*;
@@ -141,6 +141,7 @@ fn inputs(explicit: bool) -> Inputs {
         platform_is_explicit: explicit,
         build_platform: Platform::new("linux", "amd64", None),
         labels: BTreeMap::new(),
+        context: MainContext::Local,
         contexts: BTreeMap::from([context("dir"), context("dir2")]),
         ignore: vec!["x".to_owned()],
         images: BTreeMap::new(),
@@ -148,6 +149,7 @@ fn inputs(explicit: bool) -> Inputs {
         extra_hosts: Vec::new(),
         no_cache: false,
         epoch: None,
+        times: BTreeMap::new(),
     }
 }
 
@@ -161,6 +163,7 @@ fn build(text: &str, explicit: bool) -> Option<Build> {
         match lowered.outcome {
             Outcome::Ready(build) => return Some(*build),
             Outcome::Failed => return None,
+            Outcome::NeedsTime(need) => panic!("nobody asked for the time of {need:?}"),
             Outcome::Needs(needs) => {
                 assert!(!needs.is_empty() && needs.is_sorted());
                 for need in needs {

@@ -24,6 +24,7 @@ fn outlined(text: &str, target: Option<&str>, build_args: &[(&str, &str)]) -> Ou
         let Lowered { outcome, diagnostics } = outline(&source(text), &case.inputs);
         match outcome {
             Outcome::Needs(needs) => assert!(case.answer(&needs)),
+            Outcome::NeedsTime(need) => case.answer_time(&need),
             Outcome::Ready(outline) => return outline,
             Outcome::Failed => panic!("{diagnostics:?}"),
         }

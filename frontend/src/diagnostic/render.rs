@@ -25,7 +25,11 @@ const MAX_LINE_BYTES: usize = MAX_LINE_CHARS * 4;
 
 /// All diagnostics, a blank line between two of them. `source_name` is what the file is called, `text`
 /// its bytes. Columns count characters, from 1. Of a long line or span the start is shown.
+///
+/// Places are those of [`parse`](crate::parse::parse): in the text that the bytes are read as.
 pub fn render(diagnostics: &[Diagnostic], source_name: &str, text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let text = text.as_bytes();
     // A text that ends with a line ending has no further line that could be shown.
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut place = Place::default();
@@ -72,6 +76,8 @@ impl Place {
 
 /// The line, counted from 1, of the byte at `offset`; that of the end if `offset` is beyond it.
 pub fn line_of(text: &[u8], offset: usize) -> usize {
+    let text = String::from_utf8_lossy(text);
+    let text = text.as_bytes();
     newlines(&text[..offset.min(text.len())]) + 1
 }
 

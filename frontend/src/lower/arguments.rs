@@ -62,7 +62,10 @@ pub(super) fn declare(
             globals.set(&arg.name, given);
         } else if let Some(default) = &arg.default {
             match expand_word(default, escape, globals) {
-                Ok(expanded) => globals.set(&arg.name, &expanded.value),
+                Ok(expanded) => {
+                    report.spend(expanded.value.len(), *span)?;
+                    globals.set(&arg.name, &expanded.value);
+                }
                 Err(error) => {
                     outcome = Err(report.error(*span, error.to_string(), "in the default of this argument"));
                 }

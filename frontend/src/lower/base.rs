@@ -6,10 +6,11 @@ use cooperage_llb::definition::{Edge, Metadata, source};
 use super::origin::Origin;
 use super::plan::Plan;
 use super::stage::Stage;
-use super::state::{StageState, empty_config, has_layers, inherited_config};
+use super::state::{StageState, bare_config, empty_config, has_layers, inherited_config};
 use super::step_name::StepNumbers;
 use super::work::Shared;
-use super::{ImageLocation, NamedContext, ResolvedImage};
+use super::{ImageLocation, NamedContext, ResolvedImage, contexts};
+use crate::ast::Span;
 use crate::lint::Finding;
 
 /// The state before the first instruction, and the numbers of the steps.
@@ -18,7 +19,7 @@ pub(super) fn of_stage(
     stage: &Stage<'_>,
     shared: &mut Shared<'_>,
 ) -> (StageState, StepNumbers) {
-    let only_stage = plan.stages.len() == 1;
+    let only_stage = plan.is_alone(stage);
     let numbers = |with_base| StepNumbers::new(stage, only_stage, with_base);
     match &stage.origin {
         Origin::Scratch => (scratch(&plan.inputs.platform), numbers(false)),
@@ -54,14 +55,24 @@ fn scratch(platform: &Platform) -> StageState {
 
 fn of_context(plan: &Plan<'_>, stage: &Stage<'_>, key: &str, shared: &mut Shared<'_>) -> StageState {
     let platform = plan.platform(stage).clone();
-    if let Some(NamedContext::Local { .. }) = plan.inputs.contexts.get(key) {
-        let tree = shared.contexts.unused(key, &mut shared.graph);
-        let mut state = StageState::new(Some(tree), platform.clone(), empty_config(&platform));
-        state.directory = Some(key.to_owned());
+    let context = plan.inputs.contexts.get(key);
+    let (tree, directory) = match context {
+        Some(NamedContext::Local { .. }) => {
+            (Some(shared.contexts.unused(key, &mut shared.graph)), Some(key.to_owned()))
+        }
+        _ => (context.and_then(|context| contexts::fetched(key, context, &mut shared.graph)), None),
+    };
+    if tree.is_some() {
+        let config = if stage.replaced { bare_config(&platform) } else { empty_config(&platform) };
+        let mut state = StageState::new(tree, platform, config);
+        state.directory = directory;
         state.record(format!("FROM {key}"), true);
         return state;
     }
-    let Some(image) = context_image(plan, key, stage.platform.as_ref()) else { return scratch(&platform) };
+    let Some(image) = context_image(plan, key, stage.platform.as_ref()) else {
+        let config = if stage.replaced { bare_config(&platform) } else { empty_config(&platform) };
+        return StageState::new(None, platform, config);
+    };
     let config = inherited_config(&image.resolved.config);
     let tree = image_tree(plan, key, &image, shared);
     // Where the context stands in for the whole stage, its image's platform is the stage's.
@@ -69,11 +80,13 @@ fn of_context(plan: &Plan<'_>, stage: &Stage<'_>, key: &str, shared: &mut Shared
     StageState::new(tree, platform, config)
 }
 
-/// The tree of a source that is no stage; of a directory, `path` is used. `None` if it is empty.
+/// The tree of a source that is no stage, named at `span`; of a directory, `path` is used. `None` if it is
+/// empty.
 pub(super) fn of_source(
     plan: &Plan<'_>,
     origin: &Origin,
     path: &str,
+    span: Span,
     shared: &mut Shared<'_>,
 ) -> Option<Edge> {
     match origin {
@@ -81,12 +94,19 @@ pub(super) fn of_source(
         Origin::Stage(index) => shared.finished[*index].as_ref().and_then(|state| state.tree),
         Origin::Image(_) => {
             let image = image(plan, origin, None);
-            let metadata = Metadata::named(format!("FROM {}", image.reference));
+            let metadata = Metadata {
+                name: Some(format!("FROM {}", image.reference)),
+                locations: vec![shared.places.location(shared.source_index, span)],
+                ..Metadata::default()
+            };
             let source = source::image(&image.reference, Some(image.platform.clone()));
             has_layers(&image.resolved.config).then(|| shared.graph.source(source, metadata))
         }
         Origin::Context(key) => match plan.inputs.contexts.get(key) {
             Some(NamedContext::Local { .. }) => Some(shared.contexts.named(key, path, &mut shared.graph)),
+            Some(context @ (NamedContext::Git { .. } | NamedContext::Url(_))) => {
+                contexts::fetched(key, context, &mut shared.graph)
+            }
             _ => {
                 let image = context_image(plan, key, None)?;
                 image_tree(plan, key, &image, shared)

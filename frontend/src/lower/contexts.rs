@@ -1,13 +1,17 @@
-//! Local contexts: one source op each, narrowed at the end to the paths that were named
-//! (dockerfile reference, section 8; llb.md, section 13).
+//! Contexts: one source op each; a directory is narrowed at the end to the paths that were named
+//! (dockerfile reference, sections 8 to 10; llb.md, section 13).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cooperage_llb::definition::{Builder, Edge, Metadata, source};
+use cooperage_llb::definition::{Action, Builder, Copy, Edge, FileChain, Metadata, Source, source};
 
-use super::{Inputs, NamedContext, slash_path};
+use super::{Inputs, MainContext, NamedContext, epoch, slash_path};
+use crate::remote;
 
-/// The local contexts that are used so far.
+/// How the file of a URL that is a context is called.
+pub(super) const FILE_NAME: &str = "context";
+
+/// The contexts that are used so far.
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
     main: Option<Used>,
@@ -23,12 +27,9 @@ struct Used {
 
 impl Contexts {
     /// The build context, of which `path` is used.
-    pub(super) fn main(&mut self, path: &str, graph: &mut Builder) -> Edge {
-        let used = self.main.get_or_insert_with(|| {
-            let source = source::local("context").with("local.sharedkeyhint", "context");
-            let edge = graph.source(source, Metadata::named("[internal] load build context"));
-            Used { edge, paths: BTreeSet::new() }
-        });
+    pub(super) fn main(&mut self, path: &str, inputs: &Inputs, graph: &mut Builder) -> Edge {
+        let used =
+            self.main.get_or_insert_with(|| Used { edge: main(inputs, graph), paths: BTreeSet::new() });
         used.add(path)
     }
 
@@ -51,9 +52,9 @@ impl Contexts {
         })
     }
 
-    /// Narrows the sources.
+    /// Narrows the directories.
     pub(super) fn finish(self, inputs: &Inputs, graph: &mut Builder) {
-        if let Some(main) = self.main {
+        if let (Some(main), MainContext::Local) = (self.main, &inputs.context) {
             main.narrow(&inputs.ignore, graph);
         }
         for (key, used) in self.named {
@@ -61,6 +62,69 @@ impl Contexts {
                 used.narrow(ignore, graph);
             }
         }
+    }
+}
+
+/// The tree of the build context.
+fn main(inputs: &Inputs, graph: &mut Builder) -> Edge {
+    let Some(source) = main_source(&inputs.context, inputs) else {
+        let source = source::local("context").with("local.sharedkeyhint", "context");
+        return graph.source(source, Metadata::named("[internal] load build context"));
+    };
+    let name = match &inputs.context {
+        MainContext::Git { text, .. } => format!("[internal] load git source {text}"),
+        _ => "[internal] load remote build context".to_owned(),
+    };
+    let fetched = graph.source(source, Metadata::named(name));
+    match &inputs.context {
+        MainContext::Url { archive: true, .. } => {
+            let unpack = Copy {
+                from: Some(fetched),
+                source: format!("/{FILE_NAME}"),
+                dest: "/".to_owned(),
+                attempt_unpack: true,
+                ..Copy::default()
+            };
+            let chain = FileChain { base: None, actions: vec![Action::Copy(Box::new(unpack))] };
+            graph.file(chain, Metadata::named("[internal] unpack remote build context"))
+        }
+        _ => fetched,
+    }
+}
+
+/// The source op of a build context that is not a directory.
+pub(super) fn main_source(context: &MainContext, inputs: &Inputs) -> Option<Source> {
+    match context {
+        MainContext::Local => None,
+        MainContext::Url { url, .. } => Some(remote::http_source(url, FILE_NAME, None)),
+        MainContext::Git { repository, .. } => {
+            let mut git = repository.clone();
+            let kept = inputs.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+            if kept.is_some_and(|kept| super::mount_spec::boolean(kept) == Some(true)) {
+                git.keep_git_dir = Some(true);
+            }
+            // Who asks for reproducible times means those of files too.
+            if git.mtime.is_empty() && inputs.build_args.get(epoch::NAME).is_some_and(|text| !text.is_empty())
+            {
+                "commit".clone_into(&mut git.mtime);
+            }
+            Some(git.source())
+        }
+    }
+}
+
+/// The tree of a named context that is fetched; `None` for the other kinds.
+pub(super) fn fetched(key: &str, context: &NamedContext, graph: &mut Builder) -> Option<Edge> {
+    match context {
+        NamedContext::Git { text, repository } => {
+            let metadata = Metadata::named(format!("[internal] load git source {text}"));
+            Some(graph.source(repository.source(), metadata))
+        }
+        NamedContext::Url(url) => {
+            let metadata = Metadata::named(format!("[context {key}] {url}"));
+            Some(graph.source(remote::http_source(url, FILE_NAME, None), metadata))
+        }
+        NamedContext::Local { .. } | NamedContext::Image(_) | NamedContext::OciLayout(_) => None,
     }
 }
 

@@ -2,33 +2,60 @@
 //! order that enters a RUN's definition.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::expand::Variables;
 
 /// Names and values, each name once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Environment(Vec<(String, String)>);
+pub(super) struct Environment {
+    values: HashMap<String, Value>,
+    /// Names by when they were set last.
+    order: BTreeMap<u64, String>,
+    next: u64,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Value {
+    text: String,
+    set: u64,
+}
 
 impl Environment {
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.0.retain(|(known, _)| known != name);
-        self.0.push((name.to_owned(), value.to_owned()));
+        self.remove(name);
+        self.values.insert(name.to_owned(), Value { text: value.to_owned(), set: self.next });
+        self.order.insert(self.next, name.to_owned());
+        self.bytes += name.len() + value.len();
+        self.next += 1;
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Some(old) = self.values.remove(name) {
+            self.order.remove(&old.set);
+            self.bytes -= name.len() + old.text.len();
+        }
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.order.values().map(String::as_str)
     }
 
     /// `K=V`, in order.
     pub(super) fn to_list(&self) -> Vec<String> {
-        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect()
+        self.names().map(|name| format!("{name}={}", self.get(name).unwrap_or_default())).collect()
+    }
+
+    /// About what it takes as a list.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.order.len() * 32
     }
 }
 
 impl Variables for Environment {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.values.get(name).map(|value| value.text.as_str())
     }
 }
 

@@ -43,6 +43,7 @@ impl Work<'_, '_> {
             report.finding(span, Finding::expose_invalid_format(text));
         }
         let protocol = ports.protocol.to_lowercase();
+        report.spend(usize::from(ports.last - ports.first) * 32, span)?;
         Ok((ports.first..=ports.last).map(|port| format!("{port}/{protocol}")).collect())
     }
 }

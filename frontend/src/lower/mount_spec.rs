@@ -2,6 +2,7 @@
 
 use cooperage_llb::definition::CacheSharing;
 
+use super::csv::fields;
 use crate::diagnostic::did_you_mean;
 
 /// What is mounted.
@@ -82,7 +83,7 @@ fn wrong(message: impl Into<String>, label: &str) -> MountError {
 /// The value of `from`, unexpanded; `None` if it is not given or empty.
 pub(super) fn from_of(spec: &str) -> Result<Option<String>, String> {
     let mut from = None;
-    for field in fields(spec)? {
+    for field in fields(spec).map_err(|message| format!("invalid mount: {message}"))? {
         if let Some((key, value)) = field.split_once('=')
             && key.eq_ignore_ascii_case("from")
         {
@@ -92,51 +93,6 @@ pub(super) fn from_of(spec: &str) -> Result<Option<String>, String> {
     Ok(from.filter(|from| !from.is_empty()))
 }
 
-/// The fields of one CSV record.
-fn fields(record: &str) -> Result<Vec<String>, String> {
-    let mut fields = Vec::new();
-    let mut rest = record;
-    loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => match rest.split_once(',') {
-                Some((field, after)) => (field.to_owned(), Some(after)),
-                None => (rest.to_owned(), None),
-            },
-        };
-        if field.contains('"') && !rest.starts_with('"') {
-            return Err(format!("invalid mount {record:?}: a quote in the middle of a field"));
-        }
-        fields.push(field);
-        match after {
-            Some(after) => rest = after,
-            None => return Ok(fields),
-        }
-    }
-}
-
-/// A field after its opening quote, and what follows the comma behind it.
-fn quoted_field(text: &str) -> Result<(String, Option<&str>), String> {
-    let mut field = String::new();
-    let mut rest = text;
-    loop {
-        let Some((part, after)) = rest.split_once('"') else {
-            return Err(format!("invalid mount: the quote before {text:?} is not closed"));
-        };
-        field.push_str(part);
-        if let Some(after) = after.strip_prefix('"') {
-            field.push('"');
-            rest = after;
-        } else if after.is_empty() {
-            return Ok((field, None));
-        } else if let Some(after) = after.strip_prefix(',') {
-            return Ok((field, Some(after)));
-        } else {
-            return Err(format!("invalid mount: expected a comma before {after:?}"));
-        }
-    }
-}
-
 /// Reads a mount. `expand` expands a value; what it cannot expand it has reported, and answers `None`.
 pub(super) fn parse(
     spec: &str,
@@ -144,7 +100,7 @@ pub(super) fn parse(
 ) -> Result<Option<MountSpec>, MountError> {
     let mut mount = MountSpec::default();
     let mut readonly = None;
-    for field in fields(spec).map_err(|message| wrong(message, "expected key=value,..."))? {
+    for field in fields(spec).map_err(|it| wrong(format!("invalid mount: {it}"), "expected key=value,..."))? {
         let (key, value) = match field.split_once('=') {
             Some((key, value)) => (key.to_lowercase(), Some(value)),
             None => (field.to_lowercase(), None),
@@ -280,12 +236,19 @@ fn one_of<T: Copy>(known: &[(&str, T)], value: &str, problem: &str) -> Result<T,
     })
 }
 
-/// Go's `strconv.ParseBool`; a bare key is true.
+/// A bare key is true.
 fn flag(key: &str, value: Option<String>) -> Result<bool, MountError> {
-    match value.as_deref() {
-        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-        Some(value) => Err(wrong(format!("invalid value for {key}: {value}"), "expected true or false")),
+    let Some(value) = value else { return Ok(true) };
+    boolean(&value)
+        .ok_or_else(|| wrong(format!("invalid value for {key}: {value}"), "expected true or false"))
+}
+
+/// Go's `strconv.ParseBool`.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
 }
 
@@ -322,15 +285,6 @@ fn size_bytes(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn records() {
-        assert_eq!(fields(r#"a,"b,""c",d="#).unwrap(), ["a", "b,\"c", "d="]);
-        assert_eq!(fields("").unwrap(), [""]);
-        for bad in [r#""a"#, r#""a"b"#, r#"a"b"#] {
-            assert!(fields(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn sizes() {

@@ -1,5 +1,7 @@
 //! `RUN --mount`: what is mounted where (dockerfile reference, section 6).
 
+use std::collections::BTreeSet;
+
 use cooperage_llb::definition::{
     Action, Edge, Exec, FileChain, Metadata, Mount, MountKind, Owner, Secret, Ssh,
 };
@@ -16,6 +18,8 @@ impl Work<'_, '_> {
     /// Adds the mounts of `run` to `exec`.
     pub(super) fn mounts(&mut self, step: &Step<'_>, run: &Run, exec: &mut Exec) -> Result<(), Reported> {
         let flags = run.flags.iter().filter(|flag| flag.name == "mount");
+        let mut used: BTreeSet<String> =
+            exec.mounts.iter().map(|mount| slash_path::clean(&mount.dest)).collect();
         for (flag, source) in flags.zip(&step.sources) {
             let spec = self.mount_spec(flag)?;
             match spec.kind {
@@ -34,7 +38,7 @@ impl Work<'_, '_> {
                         self.shared.found.caches.add(&cache_id(&spec), false, step.span());
                     }
                     let mount = self.mount(&spec, flag, source.as_ref())?;
-                    self.check_unused(&mount, exec, flag)?;
+                    self.check_unused(&mount, &mut used, flag)?;
                     exec.mounts.push(mount);
                 }
             }
@@ -43,12 +47,17 @@ impl Work<'_, '_> {
     }
 
     /// Two mounts on one place would depend on their order.
-    fn check_unused(&mut self, mount: &Mount, exec: &Exec, flag: &Flag) -> Result<(), Reported> {
+    fn check_unused(
+        &mut self,
+        mount: &Mount,
+        used: &mut BTreeSet<String>,
+        flag: &Flag,
+    ) -> Result<(), Reported> {
         let dest = slash_path::clean(&mount.dest);
-        if exec.mounts.iter().all(|other| slash_path::clean(&other.dest) != dest) {
+        let message = format!("duplicate mount target {dest:?}");
+        if used.insert(dest) {
             return Ok(());
         }
-        let message = format!("duplicate mount target {dest:?}");
         Err(self.shared.report.error(flag.span, message, "another mount is there already"))
     }
 
@@ -95,7 +104,7 @@ impl Work<'_, '_> {
     }
 
     fn cache(&mut self, spec: &MountSpec, input: Option<Edge>, selector: String) -> MountKind {
-        let namespace = self.plan.inputs.build_args.get("BUILDKIT_CACHE_MOUNT_NS");
+        let namespace = self.plan.build_args.get("BUILDKIT_CACHE_MOUNT_NS");
         let namespace = namespace.map(String::as_str).unwrap_or_default();
         let id = format!("{namespace}/{}", cache_id(spec));
         let sharing = spec.sharing.unwrap_or_default();

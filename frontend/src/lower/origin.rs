@@ -38,7 +38,7 @@ impl Origin {
             Self::Context(key) => match inputs.contexts.get(key)? {
                 NamedContext::Image(reference) => ImageLocation::Registry(reference.clone()?),
                 NamedContext::OciLayout(_) => ImageLocation::OciLayout(key.clone()),
-                NamedContext::Local { .. } => return None,
+                NamedContext::Local { .. } | NamedContext::Git { .. } | NamedContext::Url(_) => return None,
             },
             Self::Scratch | Self::Stage(_) => return None,
         };

@@ -11,8 +11,10 @@ pub(super) struct Places {
 }
 
 impl Places {
+    /// Of the bytes of a file: places are those of the parser, in the text that they are read as.
     pub(super) fn of(text: &[u8]) -> Self {
-        let breaks = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let text = String::from_utf8_lossy(text);
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Self { starts: std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect() }
     }
 

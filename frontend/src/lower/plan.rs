@@ -1,16 +1,18 @@
 //! What has to be lowered: the stages, what each of them reads, and which of them the target needs.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::environment::Environment;
+use super::epoch::{self, Epoch};
 use super::origin::Origin;
 use super::report::{Report, Reported, Trigger};
 use super::sources::{SourceScope, StageNames};
 use super::stage::{FromScope, Section, Sections, Stage, Step};
-use super::{ImageNeed, Inputs, arguments, lint, on_build};
+use super::{ImageNeed, Inputs, TimeNeed, arguments, lint, on_build};
 use crate::ast::{Arg, Dockerfile, Instruction, Kind, Spanned};
 use crate::diagnostic::did_you_mean;
+use crate::lint::Rule;
 
 /// The stages of a file and how they depend on each other.
 pub(super) struct Plan<'a> {
@@ -23,7 +25,20 @@ pub(super) struct Plan<'a> {
     extent: Extent,
     /// Before the first FROM.
     pub(super) before: Vec<&'a Instruction>,
+    /// `--build-arg`, `SOURCE_DATE_EPOCH` in seconds.
+    pub(super) build_args: BTreeMap<String, String>,
+    /// `SOURCE_DATE_EPOCH`
+    pub(super) epoch: Option<i64>,
     names: StageNames,
+    /// The stages that the target needs, once they were looked for.
+    pub(super) reachable: BTreeSet<usize>,
+}
+
+/// A file that was read.
+pub(super) enum Read<'a> {
+    Plan(Box<Plan<'a>>),
+    /// Something has to be known first.
+    NeedsTime(TimeNeed),
 }
 
 impl<'a> Plan<'a> {
@@ -32,19 +47,37 @@ impl<'a> Plan<'a> {
         inputs: &'a Inputs,
         extent: Extent,
         report: &mut Report,
-    ) -> Result<Self, Reported> {
+    ) -> Result<Read<'a>, Reported> {
         let sections = Sections::of(&dockerfile.instructions);
         lint::stages(&sections, report);
         let escape = dockerfile.directives.escape_char();
         let args = global_args(&sections);
-        let globals = globals(inputs, &sections, &args, escape, report)?;
+        let mut globals = globals(inputs, &sections, &args, escape, report)?;
+        let epoch = match epoch::read(inputs, &sections, &globals, escape, report)? {
+            Epoch::Known(epoch) => epoch,
+            Epoch::Needs(need) => return Ok(Read::NeedsTime(need)),
+        };
+        epoch::set_global(&mut globals, epoch);
+        let build_args = epoch::build_args(inputs, epoch);
         let (stages, names) = stages(&sections, inputs, &globals, &args, escape, report)?;
         let target = target(&stages, &names, inputs, report)?;
         let Sections { before, stages: bodies } = sections;
-        let mut plan = Self { inputs, escape, globals, stages, target, extent, before, names };
+        let mut plan = Self {
+            inputs,
+            escape,
+            globals,
+            stages,
+            target,
+            extent,
+            before,
+            build_args,
+            epoch,
+            names,
+            reachable: BTreeSet::new(),
+        };
         plan.read_steps(bodies, report)?;
         plan.check_cycles(report)?;
-        Ok(plan)
+        Ok(Read::Plan(Box::new(plan)))
     }
 
     fn read_steps(&mut self, sections: Vec<Section<'a>>, report: &mut Report) -> Result<(), Reported> {
@@ -55,6 +88,9 @@ impl<'a> Plan<'a> {
                 continue;
             }
             for instruction in section.body {
+                if report.is_full() {
+                    return Err(Reported);
+                }
                 match self.step(Cow::Borrowed(instruction), None, report) {
                     Ok(step) => self.stages[index].steps.push(step),
                     Err(reported) => outcome = Err(reported),
@@ -111,63 +147,62 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// The stages that are looked at: those that the target needs, itself included, or all.
-    pub(super) fn reachable(&self) -> BTreeSet<usize> {
+    /// Finds the stages that are looked at (those that the target needs, itself included, or all), and puts the
+    /// triggers of each one's base before its instructions, as far as the bases are known. A trigger may need
+    /// further stages, and those have bases of their own.
+    pub(super) fn fire_triggers(&mut self, report: &mut Report) -> Result<(), Reported> {
         if self.extent == Extent::AllStages {
-            return (0..self.stages.len()).collect();
+            self.reachable.extend(0..self.stages.len());
         }
-        let mut reachable = BTreeSet::from([self.target]);
+        self.reachable.insert(self.target);
         let mut open = vec![self.target];
         while let Some(index) = open.pop() {
+            self.fire_triggers_of(index, report)?;
             let stage = &self.stages[index];
             let sources = stage.steps.iter().flat_map(|step| step.sources.iter().flatten());
             for read in std::iter::once(&stage.origin).chain(sources) {
                 if let Origin::Stage(read) = read
-                    && reachable.insert(*read)
+                    && self.reachable.insert(*read)
                 {
                     open.push(*read);
                 }
             }
         }
-        reachable
+        Ok(())
     }
 
-    /// Puts the triggers of each needed stage's base before its instructions, as far as the bases are
-    /// known. A trigger may need further stages, and those have bases of their own.
-    pub(super) fn fire_triggers(&mut self, report: &mut Report) -> Result<(), Reported> {
-        loop {
-            let mut grown = false;
-            for index in self.reachable() {
-                let Some(triggers) = self.triggers_of_base(index) else { continue };
-                self.stages[index].triggered = true;
-                grown |= !triggers.is_empty();
-                let mut steps = Vec::new();
-                for text in triggers {
-                    let from = self.stages[index].instruction.span;
-                    let trigger = Trigger { from, text };
-                    let instruction = on_build::parse(&trigger, self.escape, report)?;
-                    steps.push(self.step(Cow::Owned(instruction), Some(trigger), report)?);
-                }
-                steps.append(&mut self.stages[index].steps);
-                self.stages[index].steps = steps;
-            }
-            if !grown {
-                return Ok(());
-            }
+    fn fire_triggers_of(&mut self, index: usize, report: &mut Report) -> Result<(), Reported> {
+        let Some(triggers) = self.triggers_of_base(index) else { return Ok(()) };
+        let mut steps = Vec::new();
+        for text in triggers {
+            let from = self.stages[index].instruction.span;
+            report.spend(text.len() + 64, from)?;
+            let trigger = Trigger { from, text };
+            let instruction = on_build::parse(&trigger, self.escape, report)?;
+            steps.push(self.step(Cow::Owned(instruction), Some(trigger), report)?);
         }
+        steps.append(&mut self.stages[index].steps);
+        self.stages[index].steps = steps;
+        Ok(())
     }
 
-    /// `None` if they have fired, or if the base's config is not known yet.
+    /// Whether `stage` is the only one of the file, and nothing else is read: its name is not shown then.
+    pub(super) fn is_alone(&self, stage: &Stage<'_>) -> bool {
+        let own = stage.steps.iter().filter(|step| step.trigger.is_none());
+        self.stages.len() == 1 && own.flat_map(|step| &step.sources).next().is_none()
+    }
+
+    /// `None` if there are none, or if the base's config is not known yet.
     fn triggers_of_base(&self, index: usize) -> Option<Vec<String>> {
         let stage = &self.stages[index];
-        if stage.triggered || stage.replaced {
+        if stage.replaced {
             return None;
         }
         match &stage.origin {
             Origin::Stage(base) => Some(on_build::of_stage(&self.stages[*base])),
             origin => match origin.need(self.platform(stage), self.inputs) {
                 Some(need) => Some(self.inputs.images.get(&need)?.config.config.on_build.clone()),
-                None => Some(Vec::new()),
+                None => None,
             },
         }
     }
@@ -180,8 +215,8 @@ impl<'a> Plan<'a> {
     /// The images whose configs are not known yet, sorted.
     pub(super) fn needs(&self) -> Vec<ImageNeed> {
         let mut needs = BTreeSet::new();
-        for index in self.reachable() {
-            let stage = &self.stages[index];
+        for index in &self.reachable {
+            let stage = &self.stages[*index];
             needs.extend(stage.origin.need(self.platform(stage), self.inputs));
             for source in stage.steps.iter().flat_map(|step| step.sources.iter().flatten()) {
                 needs.extend(source.need(&self.inputs.platform, self.inputs));
@@ -239,6 +274,9 @@ fn globals(
         }
     }
     for section in &sections.stages {
+        if !report.wants(Rule::InvalidDefaultArgInFrom) {
+            break;
+        }
         lint::base_default(&section.from.base, &defaults, escape, report);
     }
     Ok(globals)
@@ -258,6 +296,9 @@ fn stages<'a>(
     let mut names = StageNames::default();
     let mut outcome = Ok(());
     for (index, Section { instruction, from, .. }) in sections.stages.iter().enumerate() {
+        if report.is_full() {
+            return Err(Reported);
+        }
         let stage =
             Stage::read(index, instruction, from, &names, &scope, report).unwrap_or_else(|reported| {
                 outcome = Err(reported);

@@ -13,12 +13,19 @@ pub(super) struct Reported;
 /// Most errors, and most findings of one rule, that are kept: more are of no use to a reader.
 const MAX_OF_A_KIND: usize = 200;
 
-/// The diagnostics so far.
-#[derive(Debug, Default)]
+/// Bytes of text that one lowering makes of variables, environments, histories and copies of them. A few
+/// lines (`ENV a=$a$a`, a thousand stages on one another) could else fill any memory.
+const BUDGET_BYTES: usize = 128 << 20;
+
+/// The diagnostics so far, and how much may still be made.
+#[derive(Debug)]
 pub(super) struct Report {
     diagnostics: Vec<Diagnostic>,
-    kept: BTreeMap<Option<Rule>, usize>,
+    errors: usize,
+    /// Findings, by rule.
+    kept: BTreeMap<Rule, usize>,
     trigger: Option<Trigger>,
+    budget_bytes: usize,
 }
 
 /// An ONBUILD instruction of the base: what is wrong in it is said at the FROM that triggers it.
@@ -28,13 +35,45 @@ pub(super) struct Trigger {
     pub(super) text: String,
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
 impl Report {
     pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics, ..Self::default() }
+        let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error).count();
+        Self { diagnostics, errors, kept: BTreeMap::new(), trigger: None, budget_bytes: BUDGET_BYTES }
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// Whether there are so many errors that looking for more is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= MAX_OF_A_KIND || self.budget_bytes == 0
+    }
+
+    /// Whether another finding of `rule` would be kept.
+    pub(super) fn wants(&self, rule: Rule) -> bool {
+        self.kept.get(&rule).is_none_or(|kept| *kept < MAX_OF_A_KIND)
+    }
+
+    /// Takes `bytes` for what is made at `span`; an error, once, when there are no more.
+    pub(super) fn spend(&mut self, bytes: usize, span: Span) -> Result<(), Reported> {
+        if bytes <= self.budget_bytes {
+            self.budget_bytes -= bytes;
+            return Ok(());
+        }
+        let first = std::mem::take(&mut self.budget_bytes) > 0;
+        if first {
+            let message = "the build becomes too large: more than 128 MiB of variables and history";
+            let help = "long values that are used many times add up: keep them in files".to_owned();
+            self.error_with_help(span, message, "this is where it becomes too much", Some(help));
+        }
+        Err(Reported)
     }
 
     /// What follows is about this trigger (`None`: about the file itself).
@@ -78,7 +117,10 @@ impl Report {
         label: String,
         help: Option<String>,
     ) {
-        let kept = self.kept.entry(rule).or_default();
+        let kept = match rule {
+            None => &mut self.errors,
+            Some(rule) => self.kept.entry(rule).or_default(),
+        };
         if *kept >= MAX_OF_A_KIND {
             return;
         }

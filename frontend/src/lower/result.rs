@@ -23,7 +23,7 @@ pub(super) fn of(plan: &Plan<'_>, mut shared: Shared<'_>) -> Build {
     }
     let platform = base::platform_of(&config, plan.inputs.platform.clone());
     normalise(&mut config, &platform);
-    Build { definition: shared.graph.finish(tree), config, platform }
+    Build { definition: shared.graph.finish(tree), config, platform, epoch: plan.epoch }
 }
 
 /// Whoever asks for a platform gets an image that says so, whatever its base is for (trap 52).

@@ -1,28 +1,23 @@
 //! RUN (dockerfile reference, section 6).
 
-use cooperage_llb::definition::{Exec, Metadata, Mount, MountKind};
+use cooperage_llb::definition::{Device, Exec, Metadata, Mount, MountKind};
 use cooperage_llb::pb;
 
 use super::report::Reported;
 use super::script::{self, Script};
 use super::stage::Step;
 use super::work::Work;
-use super::{Network, arguments, step_name};
+use super::{Network, arguments, device, step_name};
 use crate::ast::{Command, Flag, Run};
 use crate::diagnostic::did_you_mean;
 
 impl Work<'_, '_> {
     pub(super) fn run(&mut self, step: &Step<'_>, run: &Run) -> Result<(), Reported> {
-        if let Some(flag) = run.flags.iter().find(|flag| flag.name == "device") {
-            let message = "RUN --device is not supported yet";
-            return Err(self.shared.report.error(flag.span, message, "not supported yet"));
-        }
         self.use_own_tree();
         let mut exec = self.environment_of_run(run)?;
         let script = script::of(run, self.state.config.os == "windows");
         if let Some(file) = &script.file {
-            let metadata = Metadata::named("[internal] preparing inline document");
-            let tree = self.shared.graph.file(script::tree(file), metadata);
+            let tree = self.document(&file.name, 0o755, &file.text, None);
             exec.mounts.push(script::mount(tree));
         }
         exec.args = self.args(&script);
@@ -41,6 +36,7 @@ impl Work<'_, '_> {
             ignore_cache: self.plan.inputs.no_cache,
             ..self.metadata(step, name)
         };
+        self.shared.report.spend(self.state.environment.bytes(), self.here)?;
         let created_by = format!("RUN {}{} # buildkit", self.state.args_in_history(), exec.args.join(" "));
         self.state.tree = self.shared.graph.exec(exec, metadata).root();
         self.state.record(created_by, true);
@@ -58,11 +54,12 @@ impl Work<'_, '_> {
     fn environment_of_run(&mut self, run: &Run) -> Result<Exec, Reported> {
         let inputs = self.plan.inputs;
         let mut exec = Exec::new(self.state.cwd());
+        self.shared.report.spend(self.state.environment.bytes(), self.here)?;
         exec.env = self.state.environment.to_list();
         exec.user.clone_from(&self.state.config.config.user);
-        exec.proxy = arguments::proxies(&inputs.build_args);
+        exec.proxy = arguments::proxies(&self.plan.build_args);
         exec.extra_hosts.clone_from(&inputs.extra_hosts);
-        exec.hostname = inputs.build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().unwrap_or_default();
+        exec.hostname = self.plan.build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().unwrap_or_default();
         exec.platform = Some(self.state.platform.clone());
         exec.mounts = vec![Mount::root(self.state.tree)];
         exec.network = match inputs.network {
@@ -87,10 +84,19 @@ impl Work<'_, '_> {
                         [("sandbox", pb::SecurityMode::Sandbox), ("insecure", pb::SecurityMode::Insecure)];
                     exec.security = self.one_of(flag, "security", &modes)?;
                 }
+                "device" => exec.devices.push(self.device(flag)?),
                 _ => {}
             }
         }
         Ok(exec)
+    }
+
+    fn device(&mut self, flag: &Flag) -> Result<Device, Reported> {
+        let text = flag.value.as_deref().unwrap_or_default();
+        device::parse(text).map_err(|error| {
+            let label = "expected NAME[,required]";
+            self.shared.report.error_with_help(flag.span, error.to_string(), label, error.help())
+        })
     }
 
     fn one_of<T: Copy>(&mut self, flag: &Flag, what: &str, known: &[(&str, T)]) -> Result<T, Reported> {

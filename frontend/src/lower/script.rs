@@ -1,8 +1,10 @@
-//! The command of a RUN with heredocs (dockerfile reference, section 1, "Heredocs"; traps 24 and 25).
+//! Heredocs as files, and the command of a RUN with heredocs (dockerfile reference, section 1, "Heredocs";
+//! traps 24 and 25).
 
-use cooperage_llb::definition::{Action, Edge, FileChain, Mount, Owner};
+use cooperage_llb::definition::{Action, Edge, FileChain, Metadata, Mount, Owner};
 
-use super::run;
+use super::work::Work;
+use super::{run, slash_path};
 use crate::ast::{Command, Heredoc, Run, Spanned};
 
 /// Where a script that names its own interpreter is mounted.
@@ -20,8 +22,8 @@ pub(super) struct Script {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScriptFile {
-    name: String,
-    text: String,
+    pub(super) name: String,
+    pub(super) text: String,
 }
 
 /// The command with its heredocs put in: one that stands alone is the script itself; else the line and
@@ -64,18 +66,21 @@ fn summary(body: &str) -> String {
     format!("{first}{more}")
 }
 
-/// A tree with the script in it.
-pub(super) fn tree(file: &ScriptFile) -> FileChain {
-    let action = Action::MakeFile {
-        path: super::slash_path::absolute("/", &file.name),
-        mode: 0o755,
-        data: file.text.clone().into_bytes(),
-        owner: Owner::default(),
-        time_ns: None,
-    };
-    FileChain { base: None, actions: vec![action] }
-}
-
 pub(super) fn mount(tree: Edge) -> Mount {
     run::readonly(PIPES, tree, "/")
+}
+
+impl Work<'_, '_> {
+    /// A tree with a file in it whose text is in the Dockerfile.
+    pub(super) fn document(&mut self, name: &str, mode: u32, text: &str, time_ns: Option<i64>) -> Edge {
+        let action = Action::MakeFile {
+            path: slash_path::absolute("/", name),
+            mode,
+            data: text.as_bytes().to_vec(),
+            owner: Owner::default(),
+            time_ns,
+        };
+        let metadata = Metadata::named("[internal] preparing inline document");
+        self.shared.graph.file(FileChain { base: None, actions: vec![action] }, metadata)
+    }
 }

@@ -30,7 +30,7 @@ impl Work<'_, '_> {
                 Some(value) => format!("{}={value}", arg.name),
                 None => arg.name.clone(),
             });
-            self.state.args.push((arg.name.clone(), value));
+            self.state.args.declare(&arg.name, value);
         }
         self.state.record(format!("ARG {}", shown.join(" ")), false);
         Ok(())
@@ -38,7 +38,7 @@ impl Work<'_, '_> {
 
     /// `--build-arg`, else this default, else what an ARG before the first FROM gave.
     fn arg_value(&mut self, arg: &Arg, span: Span) -> Result<Option<String>, Reported> {
-        if let Some(given) = self.plan.inputs.build_args.get(&arg.name) {
+        if let Some(given) = self.plan.build_args.get(&arg.name) {
             return Ok(Some(given.clone()));
         }
         match &arg.default {
@@ -78,10 +78,6 @@ impl Work<'_, '_> {
         let mut expanded = Vec::new();
         for pair in &pairs.pairs {
             let (name, value) = (self.expand(&pair.key)?, self.expand(&pair.value)?);
-            if name.is_empty() {
-                let message = format!("{keyword} names can not be blank");
-                return Err(self.shared.report.error(pair.key.span, message, "expands to nothing"));
-            }
             if keyword == "ENV" {
                 lint::secret_key(keyword, &name, pair.key.span, self.shared.report);
             }

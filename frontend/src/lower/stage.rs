@@ -13,7 +13,7 @@ use super::{Inputs, lint};
 use crate::ast::{self, Instruction, Kind, Span, Spanned};
 use crate::diagnostic::did_you_mean;
 use crate::expand::expand_word;
-use crate::lint::Finding;
+use crate::lint::{Finding, Rule};
 
 /// A stage.
 #[derive(Debug)]
@@ -31,8 +31,6 @@ pub(super) struct Stage<'a> {
     /// Whether a named context stands in for the whole stage.
     pub(super) replaced: bool,
     pub(super) steps: Vec<Step<'a>>,
-    /// Whether the triggers of its base are among the steps.
-    pub(super) triggered: bool,
 }
 
 /// An instruction of a stage.
@@ -82,7 +80,6 @@ impl<'a> Stage<'a> {
             platform: None,
             replaced: false,
             steps: Vec::new(),
-            triggered: false,
         }
     }
 
@@ -108,17 +105,7 @@ impl<'a> Stage<'a> {
             Some(key) => Origin::Context(key),
             None => scope.origin(&base, from, wanted, earlier, report)?,
         };
-        Ok(Self {
-            index,
-            instruction,
-            name,
-            base,
-            origin,
-            platform,
-            replaced,
-            steps: Vec::new(),
-            triggered: false,
-        })
+        Ok(Self { index, instruction, name, base, origin, platform, replaced, steps: Vec::new() })
     }
 }
 
@@ -189,7 +176,11 @@ impl FromScope<'_> {
     ) -> Result<String, Reported> {
         match expand_word(&word.value, self.escape, variables) {
             Ok(expanded) => {
+                report.spend(expanded.value.len(), word.span)?;
                 for name in expanded.unset.iter().filter(|name| !self.declared.contains(*name)) {
+                    if !report.wants(Rule::UndefinedArgInFrom) {
+                        break;
+                    }
                     report.finding(word.span, Finding::undefined_arg_in_from(name, self.nearest(name)));
                 }
                 Ok(expanded.value)

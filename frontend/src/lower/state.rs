@@ -1,5 +1,7 @@
 //! What a stage is after some of its instructions.
 
+use std::collections::HashMap;
+
 use cooperage_image::config::RunConfig;
 use cooperage_image::{History, ImageConfig, Platform};
 use cooperage_llb::definition::Edge;
@@ -20,10 +22,12 @@ pub(super) struct StageState {
     pub(super) config: ImageConfig,
     /// Of build steps: the image's variables and the build arguments.
     pub(super) environment: Environment,
-    /// Names that ARG declared, with the value it gave, in order.
-    pub(super) args: Vec<(String, Option<String>)>,
+    /// What ARG declared.
+    pub(super) args: Args,
     /// Whether a WORKDIR came before, in this stage or one it is built on.
     pub(super) workdir_set: bool,
+    /// Where each variable is in the config's list.
+    image_variables: HashMap<String, usize>,
     /// The named context whose directory the stage began with.
     pub(super) directory: Option<String>,
 }
@@ -35,8 +39,9 @@ impl StageState {
             platform,
             config,
             environment: Environment::default(),
-            args: Vec::new(),
+            args: Args::default(),
             workdir_set: false,
+            image_variables: HashMap::new(),
             directory: None,
         }
     }
@@ -49,11 +54,12 @@ impl StageState {
         if !has_path && self.platform.os != "windows" {
             run.env.push(format!("PATH={DEFAULT_PATH}"));
         }
-        for variable in &run.env {
+        for (index, variable) in run.env.iter().enumerate() {
             let (name, value) = key_value(variable);
             self.environment.set(name, value);
+            self.image_variables.entry(name.to_owned()).or_insert(index);
         }
-        if !run.working_dir.is_empty() {
+        if !run.working_dir.is_empty() && !run.working_dir.starts_with('/') {
             run.working_dir = slash_path::absolute("/", &run.working_dir);
         }
         run.on_build.clear();
@@ -71,10 +77,21 @@ impl StageState {
     pub(super) fn set_image_variable(&mut self, name: &str, value: &str) {
         let env = &mut self.config.config.env;
         let variable = format!("{name}={value}");
-        match env.iter_mut().find(|known| key_value(known).0 == name) {
+        let index = *self.image_variables.entry(name.to_owned()).or_insert(env.len());
+        match env.get_mut(index) {
             Some(known) => *known = variable,
             None => env.push(variable),
         }
+    }
+
+    /// About what a copy of it takes, less what no instruction can make long.
+    pub(super) fn bytes(&self) -> usize {
+        let history =
+            self.config.history.iter().map(|entry| entry.created_by.as_ref().map_or(0, String::len));
+        let labels = self.config.config.labels.iter().map(|(name, value)| name.len() + value.len());
+        let (entries, labels_count) = (self.config.history.len(), self.config.config.labels.len());
+        let lists = (entries + labels_count + self.config.config.exposed_ports.len()) * 64;
+        1024 + history.sum::<usize>() + labels.sum::<usize>() + lists + self.environment.bytes() * 2
     }
 
     /// `words` as the shell of the stage is given them.
@@ -101,31 +118,47 @@ impl StageState {
 
     /// `|2 A=1 B=2 `: the arguments before the command of a RUN in the history.
     pub(super) fn args_in_history(&self) -> String {
-        let mut shown: Vec<(&str, &str)> = Vec::new();
-        for (name, declared) in &self.args {
+        let shown = self.args.0.iter().map(|(name, declared)| {
             let value = self.environment.get(name).or(declared.as_deref()).unwrap_or_default();
-            match shown.iter_mut().find(|(known, _)| known == name) {
-                Some((_, known)) => *known = value,
-                None => shown.push((name, value)),
-            }
+            format!("{name}={value} ")
+        });
+        let pairs: String = shown.collect();
+        if pairs.is_empty() { pairs } else { format!("|{} {pairs}", self.args.0.len()) }
+    }
+}
+
+/// Names that ARG declared, with the value it gave last, in the order in which they were declared first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Args(Vec<(String, Option<String>)>, HashMap<String, usize>);
+
+impl Args {
+    pub(super) fn declare(&mut self, name: &str, value: Option<String>) {
+        let index = *self.1.entry(name.to_owned()).or_insert(self.0.len());
+        match self.0.get_mut(index) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name.to_owned(), value)),
         }
-        if shown.is_empty() {
-            return String::new();
-        }
-        let pairs: String = shown.iter().map(|(name, value)| format!("{name}={value} ")).collect();
-        format!("|{} {pairs}", shown.len())
+    }
+
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.1.contains_key(name)
     }
 }
 
 /// The config of `FROM scratch`.
 pub(super) fn empty_config(platform: &Platform) -> ImageConfig {
+    let config = RunConfig { working_dir: "/".to_owned(), ..RunConfig::default() };
+    ImageConfig { config, ..bare_config(platform) }
+}
+
+/// The config of a tree that has none.
+pub(super) fn bare_config(platform: &Platform) -> ImageConfig {
     ImageConfig {
         architecture: platform.architecture.clone(),
         os: platform.os.clone(),
         variant: platform.variant.clone(),
         os_version: platform.os_version.clone(),
         os_features: platform.os_features.clone(),
-        config: RunConfig { working_dir: "/".to_owned(), ..RunConfig::default() },
         ..ImageConfig::default()
     }
 }

@@ -4,6 +4,9 @@ use super::stage::Stage;
 use crate::ast::Kind;
 use crate::expand::Variables;
 
+/// No more is put in for variables when a name is as long as this.
+const LONG_NAME_BYTES: usize = 16 << 10;
+
 /// Numbers the steps of a stage.
 #[derive(Debug, Clone)]
 pub(super) struct StepNumbers {
@@ -52,11 +55,15 @@ pub(super) fn instruction(original: &str, variables: &dyn Variables, masked: &[S
 
 /// `text` with `$name` and `${name}` replaced where `value` knows them, except in single quotes and after
 /// a backslash. All else stays as it is written.
+///
+/// A name is for reading: once it is long, the rest of it stays as it is written too.
 fn substituted<'v>(text: &str, value: &dyn Fn(&str) -> Option<&'v str>) -> String {
     let mut out = String::new();
     let mut rest = text;
     let mut quoted = false;
-    while let Some(at) = rest.find(['$', '\'', '"', '\\']) {
+    while out.len() < LONG_NAME_BYTES
+        && let Some(at) = rest.find(['$', '\'', '"', '\\'])
+    {
         out.push_str(&rest[..at]);
         let (special, after) = (&rest[at..=at], &rest[at + 1..]);
         let mut taken = 0;
@@ -65,7 +72,8 @@ fn substituted<'v>(text: &str, value: &dyn Fn(&str) -> Option<&'v str>) -> Strin
             "'" if !quoted => taken = after.find('\'').map_or(after.len(), |end| end + 1),
             "\"" => quoted = !quoted,
             "$" => {
-                if let Some((known, length)) = variable(after).and_then(|(name, n)| Some((value(name)?, n))) {
+                let known = variable(after).and_then(|(name, n)| Some((value(name)?, n)));
+                if let Some((known, length)) = known.filter(|(known, _)| known.len() < LONG_NAME_BYTES) {
                     out.push_str(known);
                     rest = &after[length..];
                     continue;

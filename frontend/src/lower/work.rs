@@ -15,7 +15,7 @@ use super::{arguments, base, lint};
 use crate::ast::{Kind, Span, Spanned};
 use crate::diagnostic::did_you_mean;
 use crate::expand::{ExpandError, expand_word};
-use crate::lint::Finding;
+use crate::lint::{Finding, Rule};
 
 /// What all stages share.
 pub(super) struct Shared<'a> {
@@ -38,6 +38,8 @@ pub(super) struct Work<'w, 'a> {
     pub(super) stage: &'w Stage<'a>,
     pub(super) state: StageState,
     pub(super) numbers: StepNumbers,
+    /// The instruction that is being lowered.
+    pub(super) here: Span,
     /// The last CMD, ENTRYPOINT and HEALTHCHECK of this stage.
     pub(super) cmd: Option<Span>,
     pub(super) entrypoint: Option<Span>,
@@ -47,10 +49,24 @@ pub(super) struct Work<'w, 'a> {
 /// Lowers `stage`. Its state is in [`Shared::finished`] afterwards, as far as its instructions are right.
 pub(super) fn stage<'a>(plan: &Plan<'a>, stage: &Stage<'a>, shared: &mut Shared<'a>) {
     let (mut state, numbers) = base::of_stage(plan, stage, shared);
-    state.begin();
+    if stage.replaced {
+        // Nothing is dispatched: the context is the stage as it is.
+        state.config.config.on_build.clear();
+    } else {
+        state.begin();
+    }
+    let size = state.bytes();
+    if shared.report.spend(size, stage.instruction.span).is_err() {
+        return;
+    }
+    let here = stage.instruction.span;
     let mut work =
-        Work { plan, shared, stage, state, numbers, cmd: None, entrypoint: None, healthcheck: None };
+        Work { plan, shared, stage, state, numbers, here, cmd: None, entrypoint: None, healthcheck: None };
     for step in &stage.steps {
+        if work.shared.report.is_full() {
+            break;
+        }
+        work.here = step.span();
         work.shared.report.set_trigger(step.trigger.clone());
         // What is wrong was reported; the next instruction may be right.
         let _: Result<(), Reported> = work.instruction(step);
@@ -97,6 +113,7 @@ impl Work<'_, '_> {
         let expanded = expand_word(text, self.plan.escape, &self.state.environment)
             .map_err(|error| self.cannot_expand(&error, span))?;
         self.warn_unset(&expanded.unset, span);
+        self.shared.report.spend(expanded.value.len(), span)?;
         Ok(expanded.value)
     }
 
@@ -107,7 +124,10 @@ impl Work<'_, '_> {
     /// Warns of variables that are used and neither ARG nor ENV names.
     pub(super) fn warn_unset(&mut self, unset: &[String], span: Span) {
         for name in unset {
-            let declared = self.state.args.iter().any(|(declared, _)| declared == name);
+            if !self.shared.report.wants(Rule::UndefinedVar) {
+                return;
+            }
+            let declared = self.state.args.is_declared(name);
             if declared || arguments::NEVER_IN_ENVIRONMENT.contains(&name.as_str()) {
                 continue;
             }
@@ -137,7 +157,7 @@ impl Work<'_, '_> {
     ) -> Result<Option<Edge>, Reported> {
         let shared = &mut *self.shared;
         match source {
-            None => Ok(Some(shared.contexts.main(path, &mut shared.graph))),
+            None => Ok(Some(shared.contexts.main(path, self.plan.inputs, &mut shared.graph))),
             Some(Origin::Scratch) => Ok(None),
             Some(Origin::Stage(index)) => match &shared.finished[*index] {
                 Some(state) => {
@@ -155,7 +175,7 @@ impl Work<'_, '_> {
                 }
             },
             Some(origin @ (Origin::Context(_) | Origin::Image(_))) => {
-                Ok(base::of_source(self.plan, origin, path, shared))
+                Ok(base::of_source(self.plan, origin, path, self.here, shared))
             }
         }
     }

@@ -16,7 +16,11 @@ impl Work<'_, '_> {
             self.shared.report.finding(path.span, Finding::workdir_relative_path(&text));
         }
         self.state.workdir_set = true;
-        let directory = slash_path::absolute(self.state.cwd(), &text);
+        // An absolute path stays as it is written, as BuildKit's config has it.
+        let directory = match text.starts_with('/') {
+            true => text,
+            false => slash_path::absolute(self.state.cwd(), &text),
+        };
         self.state.config.config.working_dir.clone_from(&directory);
         let prefix = self.numbers.next(step.trigger.is_some());
         if directory == "/" {
@@ -26,7 +30,7 @@ impl Work<'_, '_> {
         let owner = self.owner_of_directory(path)?;
         self.use_own_tree();
         let action = Action::MakeDir {
-            path: directory.clone(),
+            path: slash_path::absolute("/", &directory),
             mode: 0o755,
             parents: true,
             owner,

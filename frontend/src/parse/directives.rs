@@ -34,7 +34,8 @@ pub(super) fn read(lines: &mut Lines<'_>, report: &mut Report) -> Directives {
 ///
 /// The place is that of the value, or of the whole file for JSON.
 pub fn detect_syntax(text: &[u8]) -> Option<Spanned<String>> {
-    let text = std::str::from_utf8(text).ok()?;
+    let text = String::from_utf8_lossy(text);
+    let text = text.as_ref();
     let mut lines = Lines::new(text);
     lines.skip_bytes(super::byte_order_mark(text));
     if text[lines.offset()..].starts_with("#!") {

@@ -99,6 +99,12 @@ impl<'a> Slice<'a> {
         Span { start, end: self.joined.source(self.end - 1) + 1 }
     }
 
+    /// Where in the file `wanted` stands.
+    pub(super) fn places_of(self, wanted: char) -> impl Iterator<Item = usize> + 'a {
+        let Self { joined, start, .. } = self;
+        self.text().match_indices(wanted).map(move |(at, _)| joined.source(start + at))
+    }
+
     /// The text with its place.
     pub(super) fn spanned(self) -> Spanned<String> {
         Spanned { value: self.text().to_owned(), span: self.span() }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cooperage_frontend::lower::{Build, ImageLocation, ImageNeed};
+use cooperage_frontend::lower::{Build, ImageLocation, ImageNeed, TimeNeed};
 use cooperage_image::Digest;
 use cooperage_llb::pb;
 use prost::Message;
@@ -14,6 +14,14 @@ pub(crate) fn needs(needs: &[ImageNeed]) -> String {
             ImageLocation::Registry(reference) => writeln!(out, "needs {reference} for {platform}"),
             ImageLocation::OciLayout(context) => writeln!(out, "needs oci-layout {context} for {platform}"),
         };
+    }
+    out + "\n"
+}
+
+pub(crate) fn needs_time(need: &TimeNeed) -> String {
+    let mut out = format!("needs the time of {}\n", need.identifier);
+    for (name, value) in &need.attrs {
+        let _ = writeln!(out, "  {name} {value}");
     }
     out + "\n"
 }
@@ -41,6 +49,9 @@ pub(crate) fn build(build: &Build) -> String {
         out += "\n";
     }
     let _ = writeln!(out, "platform {}", build.platform);
+    if let Some(epoch) = build.epoch {
+        let _ = writeln!(out, "epoch {epoch}");
+    }
     let json: serde_json::Value = serde_json::from_slice(&build.config.to_bytes()).unwrap();
     let _ = writeln!(out, "config {}", serde_json::to_string_pretty(&json).unwrap());
     out
@@ -133,6 +144,9 @@ fn exec(exec: &pb::ExecOp) -> String {
     assert!(meta.remove_mount_stubs_recursive);
     for mount in &exec.mounts {
         out += &self::mount(mount);
+    }
+    for device in &exec.cdi_devices {
+        let _ = writeln!(out, "  device {}{}", device.name, optional(device.optional));
     }
     for secret in &exec.secretenv {
         let _ = writeln!(out, "  secretenv {} {}{}", secret.name, secret.id, optional(secret.optional));

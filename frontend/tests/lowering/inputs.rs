@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cooperage_frontend::lower::{ImageLocation, ImageNeed, Inputs, NamedContext, Network, ResolvedImage};
+use cooperage_frontend::lower::{
+    ImageLocation, ImageNeed, Inputs, MainContext, NamedContext, Network, ResolvedImage, TimeNeed,
+};
+use cooperage_frontend::remote::GitRef;
 use cooperage_image::{Digest, ImageConfig, Platform};
 use serde::Deserialize;
 
@@ -26,6 +29,10 @@ struct Json {
     extra_hosts: Vec<(String, String)>,
     no_cache: bool,
     epoch: Option<i64>,
+    /// The build context, if it is no directory: a repository, or a URL; `archive+URL` is unpacked.
+    context: Option<String>,
+    /// What every source whose time is asked for says.
+    last_modified: Option<i64>,
 }
 
 pub(crate) struct Case {
@@ -33,6 +40,7 @@ pub(crate) struct Case {
     images: BTreeMap<String, Option<ImageConfig>>,
     /// What all images that are not listed are for, whatever was asked for.
     pub(crate) image_platform: Option<Platform>,
+    last_modified: Option<i64>,
 }
 
 impl Case {
@@ -53,6 +61,7 @@ impl Case {
             platform_is_explicit: json.platform.is_some(),
             build_platform: platform(&json.build_platform),
             labels: json.labels,
+            context: json.context.as_deref().map(main_context).unwrap_or_default(),
             contexts: json.contexts.into_iter().map(context).collect(),
             ignore: json.ignore,
             images: BTreeMap::new(),
@@ -65,8 +74,15 @@ impl Case {
             extra_hosts: json.extra_hosts,
             no_cache: json.no_cache,
             epoch: json.epoch,
+            times: BTreeMap::new(),
         };
-        Self { inputs, images: json.images, image_platform: None }
+        let last_modified = json.last_modified;
+        Self { inputs, images: json.images, image_platform: None, last_modified }
+    }
+
+    /// Answers a need of a time.
+    pub(crate) fn answer_time(&mut self, need: &TimeNeed) {
+        self.inputs.times.insert(need.clone(), self.last_modified);
     }
 
     /// Answers `needs`; `false` if one of them has no answer.
@@ -85,8 +101,22 @@ impl Case {
     }
 }
 
+fn main_context(value: &str) -> MainContext {
+    if let Some(Ok(repository)) = GitRef::parse(value) {
+        return MainContext::Git { text: value.to_owned(), repository };
+    }
+    match value.strip_prefix("archive+") {
+        Some(url) => MainContext::Url { url: url.to_owned(), archive: true },
+        None => MainContext::Url { url: value.to_owned(), archive: false },
+    }
+}
+
 fn context(value: &str, ignore: Vec<String>) -> NamedContext {
+    if let Some(Ok(repository)) = GitRef::parse(value) {
+        return NamedContext::Git { text: value.to_owned(), repository };
+    }
     match value.split_once("://") {
+        Some(("http" | "https", _)) => NamedContext::Url(value.to_owned()),
         Some(("docker-image", "scratch")) => NamedContext::Image(None),
         Some(("docker-image", reference)) => NamedContext::Image(Some(reference.parse().unwrap())),
         Some(("oci-layout", rest)) => NamedContext::OciLayout(rest.to_owned()),

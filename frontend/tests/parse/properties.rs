@@ -10,7 +10,8 @@ use super::dump;
 
 fn check(text: &[u8]) {
     let parsed = parse(text);
-    let inside = |span: Span| span.start <= span.end && span.end <= text.len();
+    let readable = String::from_utf8_lossy(text);
+    let inside = |span: Span| span.start <= span.end && span.end <= readable.len();
     let mut end = 0;
     for instruction in &parsed.dockerfile.instructions {
         assert!(inside(instruction.span) && inside(instruction.keyword.span));
@@ -23,7 +24,7 @@ fn check(text: &[u8]) {
     }
     assert!(parsed.diagnostics.is_sorted_by_key(|it| it.span.start));
     // Both look at every span of the tree.
-    dump::dump(&parsed.dockerfile, text);
+    dump::dump(&parsed.dockerfile, readable.as_bytes());
     render(&parsed.diagnostics, "Dockerfile", text);
 }
 

@@ -68,9 +68,12 @@ pub(super) fn transfer(
         return Err(context.report.error(message, dest.span, "expected a path"));
     }
     openings.resize_with(values.len(), || None);
-    check_bodies(&openings, &heredocs, head, context)?;
+    // Of several heredocs of one name, the last one's body is used for all (trap 66).
+    let bodies: BTreeMap<&str, &Heredoc> =
+        heredocs.iter().map(|heredoc| (heredoc.name.as_str(), heredoc)).collect();
+    check_bodies(&openings, &bodies, head, context)?;
     let source = |(opening, value): (Option<Opening>, _)| match opening {
-        Some(opening) => Source::Heredoc(with_body(opening, &heredocs)),
+        Some(opening) => Source::Heredoc(with_body(opening, &bodies)),
         None => Source::Path(value),
     };
     let sources = openings.into_iter().zip(values).map(source).collect();
@@ -80,13 +83,11 @@ pub(super) fn transfer(
 /// A body that many words name is there as many times; that may not become more than a file may hold.
 fn check_bodies(
     openings: &[Option<Opening>],
-    heredocs: &[Heredoc],
+    bodies: &BTreeMap<&str, &Heredoc>,
     head: &Head<'_>,
     context: &mut Context<'_>,
 ) -> Parse<()> {
-    let lengths: BTreeMap<&str, usize> =
-        heredocs.iter().map(|heredoc| (heredoc.name.as_str(), heredoc.body.len())).collect();
-    let length = |opening: &Opening| lengths.get(opening.name()).copied().unwrap_or(0);
+    let length = |opening: &Opening| bodies.get(opening.name()).map_or(0, |heredoc| heredoc.body.len());
     let total: usize = openings.iter().flatten().map(length).sum();
     if total > MAX_FILE_BYTES {
         let message = "heredocs of one name are too long together";
@@ -95,9 +96,8 @@ fn check_bodies(
     Ok(())
 }
 
-/// Of several heredocs of one name, the last one's body is used for all (trap 66).
-fn with_body(opening: Opening, heredocs: &[Heredoc]) -> Heredoc {
-    match heredocs.iter().rev().find(|heredoc| heredoc.name == opening.name()) {
+fn with_body(opening: Opening, bodies: &BTreeMap<&str, &Heredoc>) -> Heredoc {
+    match bodies.get(opening.name()) {
         Some(found) => opening.with_body(found.body.clone(), found.body_span),
         None => opening.with_body(String::new(), Span::default()),
     }
