@@ -64,9 +64,15 @@ pub(super) fn request(args: &Build) -> Result<BuildRequest> {
         Network::Host => NetworkSpec::Host,
         Network::None => NetworkSpec::None,
     };
-    request.source_date_epoch = epoch(&request)?;
+    // As the other clients have it: from the environment it is a build argument like a given one.
+    if let Ok(epoch) = std::env::var(SOURCE_DATE_EPOCH) {
+        request.build_args.entry(SOURCE_DATE_EPOCH.to_owned()).or_insert(epoch);
+    }
     Ok(request)
 }
+
+/// When the image says that it was made (reproducible-builds.org).
+const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 fn from_stdin() -> Result<DockerfileSpec> {
     let mut bytes = Vec::new();
@@ -115,19 +121,6 @@ fn outputs(args: &Build) -> Result<Vec<Output>> {
         }
     }
     Ok(outputs)
-}
-
-/// `SOURCE_DATE_EPOCH`, as build argument or in the environment; empty is off.
-fn epoch(request: &BuildRequest) -> Result<Option<i64>> {
-    let name = "SOURCE_DATE_EPOCH";
-    let given = request.build_args.get(name).cloned().or_else(|| std::env::var(name).ok());
-    match given.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => match text.parse::<i64>() {
-            Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
-            _ => bail!("{name}={text}: expected seconds since 1970"),
-        },
-    }
 }
 
 /// Writes a small file whole: a reader sees the old one or the new one.
