@@ -40,7 +40,9 @@ pub(crate) fn code(result: anyhow::Result<()>, interrupt: &Interrupt) -> ExitCod
     }
     match error.downcast_ref::<Error>() {
         Some(Error::Step(failure)) => step(failure),
-        Some(Error::Dockerfile { rendered }) => write(&format!("\n{}\n", rendered.trim_end())),
+        Some(Error::Dockerfile { rendered } | Error::Base { rendered, .. }) => {
+            write(&format!("\n{}\n", rendered.trim_end()))
+        }
         _ => say(&chain(&error)),
     }
     ExitCode::from(kind.exit_code())

@@ -18,11 +18,12 @@ use tokio::sync::Notify;
 
 use crate::base::Bases;
 use crate::context::{self, LocalInputs};
+use crate::error::{Kind, causes};
 use crate::event::{Event, EventSink};
 use crate::export::{Exporter, Solved};
 use crate::hashing::StatDigests;
 use crate::layers::Layers;
-use crate::ops::Workshop;
+use crate::ops::{OpFailure, Workshop};
 use crate::output::{ImageOutput, Output};
 use crate::request::NetworkSpec;
 use crate::secrets::Secrets;
@@ -280,13 +281,14 @@ impl<'a> Build<'a> {
                 }
                 Outcome::Ready(answer) => return (diagnostics, Ok(answer)),
                 Outcome::NeedsTime(need) => {
-                    let message = format!(
-                        "SOURCE_DATE_EPOCH cannot be the time of {} yet: give it in seconds",
-                        need.identifier
-                    );
-                    return (diagnostics, Err(Error::Usage(message)));
+                    let name = format!("find the time of {}", need.identifier);
+                    let time = async { self.workshop.time_of(&need).await.map_err(OpFailure::into_error) };
+                    match self.tasks.run(&name, time).await {
+                        Ok(time) => drop(inputs.times.insert(need, time)),
+                        Err(error) => return (diagnostics, Err(error)),
+                    }
                 }
-                Outcome::Needs(needs) => match self.resolve(&needs).await {
+                Outcome::Needs(needs) => match self.resolve(&inputs, &needs).await {
                     Ok(resolved) => inputs.images.extend(needs.into_iter().zip(resolved)),
                     Err(error) => return (diagnostics, Err(error)),
                 },
@@ -296,13 +298,15 @@ impl<'a> Build<'a> {
         (diagnostics, Err(Error::Internal(endless.to_owned())))
     }
 
-    async fn resolve(&self, needs: &[ImageNeed]) -> Result<Vec<ResolvedImage>, Error> {
+    async fn resolve(&self, inputs: &Inputs, needs: &[ImageNeed]) -> Result<Vec<ResolvedImage>, Error> {
         let resolved = needs.iter().map(|need| async {
             let name = match &need.location {
                 lower::ImageLocation::Registry(reference) => reference.familiar(),
                 lower::ImageLocation::OciLayout(context) => format!("oci-layout {context}"),
             };
-            self.tasks.run(&format!("load metadata for {name}"), self.workshop.bases.resolve(need)).await
+            let resolved =
+                self.tasks.run(&format!("load metadata for {name}"), self.workshop.bases.resolve(need)).await;
+            resolved.map_err(|error| self.where_needed(inputs, need, error))
         });
         try_join_all(resolved).await
     }
@@ -310,6 +314,21 @@ impl<'a> Build<'a> {
     /// The Dockerfile.
     pub(crate) fn into_source(self) -> Source {
         self.source
+    }
+
+    /// An error about an image, at the place in the Dockerfile that names it.
+    fn where_needed(&self, inputs: &Inputs, need: &ImageNeed, error: Error) -> Error {
+        let kind = error.kind();
+        if matches!(kind, Kind::Cancelled | Kind::Internal) {
+            return error;
+        }
+        match lower::unresolved(&self.source, inputs, need, &causes(&error)) {
+            Some(diagnostic) => {
+                let rendered = diagnostic::render(&[diagnostic], &self.source.name, &self.source.text);
+                Error::Base { rendered, kind }
+            }
+            None => error,
+        }
     }
 
     fn inputs(&self, platform: &Platform) -> Inputs {

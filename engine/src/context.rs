@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cooperage_frontend::lower::{NamedContext, Source};
+use cooperage_frontend::remote::GitRef;
 use cooperage_image::pattern;
 
 use crate::Error;
@@ -150,10 +151,8 @@ fn named_context(name: &str, value: &str, inputs: &mut LocalInputs) -> Result<()
     } else if let Some(layout) = value.strip_prefix("oci-layout://") {
         inputs.layouts.insert(name.to_owned(), layout.to_owned());
         NamedContext::OciLayout(layout.to_owned())
-    } else if value.contains("://") || value.starts_with("git@") {
-        return Err(Error::Usage(format!(
-            "--build-context {name}={value}: only a directory, oci-layout:// and docker-image:// are supported yet"
-        )));
+    } else if let Some(fetched) = fetched(name, value)? {
+        fetched
     } else {
         let root = directory(Path::new(value), &format!("the build context {name},"))?;
         let ignore = ignore_patterns(&root, None)?;
@@ -162,4 +161,23 @@ fn named_context(name: &str, value: &str, inputs: &mut LocalInputs) -> Result<()
     };
     inputs.contexts.insert(name.to_owned(), context);
     Ok(())
+}
+
+/// A context on another machine; `None` for a directory.
+fn fetched(name: &str, value: &str) -> Result<Option<NamedContext>, Error> {
+    let wrong = |why: String| Err(Error::Usage(format!("--build-context {name}={value}: {why}")));
+    match GitRef::parse(value) {
+        // `github.com/x` may be a directory.
+        Some(Ok(repository)) if repository.looks_local && Path::new(value).exists() => Ok(None),
+        Some(Ok(repository)) => Ok(Some(NamedContext::Git { text: value.to_owned(), repository })),
+        Some(Err(error)) => wrong(error.to_string()),
+        None if value.starts_with("http://") || value.starts_with("https://") => {
+            Ok(Some(NamedContext::Url(value.to_owned())))
+        }
+        None if value.contains("://") => wrong(
+            "expected a directory, docker-image://, oci-layout://, a git repository or an HTTP(S) URL"
+                .to_owned(),
+        ),
+        None => Ok(None),
+    }
 }

@@ -18,6 +18,14 @@ pub enum Error {
         /// All diagnostics, errors and warnings, as a person reads them.
         rendered: String,
     },
+    /// An image that the Dockerfile names cannot be had.
+    #[error("{rendered}")]
+    Base {
+        /// What is wrong, with the excerpt that names it, as a person reads it.
+        rendered: String,
+        /// Whose turn it is.
+        kind: Kind,
+    },
     /// A definition that is not valid LLB.
     #[error("invalid LLB definition: {0}")]
     Definition(String),
@@ -113,6 +121,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Dockerfile { .. } | Self::Definition(_) => Kind::Usage,
             Self::Step(failure) => failure.kind,
+            Self::Base { kind, .. } => *kind,
             Self::Executor(error) => run_error_kind(error),
             Self::File { .. } | Self::Store(_) | Self::Registry(_) | Self::Environment(_) => {
                 Kind::Environment

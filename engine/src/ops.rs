@@ -33,6 +33,7 @@ mod merge;
 mod missing;
 mod owner;
 mod source;
+mod times;
 mod unpack;
 
 pub(crate) use failure::OpFailure;

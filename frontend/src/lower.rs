@@ -35,6 +35,7 @@ mod state;
 mod step_name;
 mod stop_signal;
 mod targets;
+mod unresolved;
 mod work;
 mod workdir;
 
@@ -49,6 +50,7 @@ use self::outline::Found;
 use self::places::Places;
 use self::plan::{Extent, Plan, Read};
 use self::report::{Report, Reported};
+pub use self::unresolved::unresolved;
 use self::work::Shared;
 use crate::ast::Dockerfile;
 use crate::diagnostic::{Diagnostic, Severity};

@@ -28,6 +28,23 @@ impl OpFailure {
         Self::Step { message: message.into(), help, kind: Kind::Build }
     }
 
+    /// The same outside any step.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Step { message, help, kind } => {
+                let text = help.map_or(message.clone(), |help| format!("{message}: {help}"));
+                match kind {
+                    Kind::Usage | Kind::Build => Error::Usage(text),
+                    Kind::Environment => Error::Environment(text),
+                    Kind::Cancelled => Error::Cancelled,
+                    Kind::Internal => Error::Internal(text),
+                }
+            }
+            Self::Cancelled => Error::Cancelled,
+            Self::Error(error) => error,
+        }
+    }
+
     pub(crate) fn unsupported(what: &str) -> Self {
         let help =
             Some("this version of cooper cannot do it; leave it out or use another frontend".to_owned());

@@ -37,6 +37,8 @@ impl Workshop {
                         dest: directory(&what.dest),
                         mode: None,
                         dir_copy_contents: true,
+                        // What an archive has replaces what is there, whatever it is.
+                        always_replace: true,
                         include: Vec::new(),
                         exclude: Vec::new(),
                         ..one
@@ -52,7 +54,11 @@ impl Workshop {
     }
 
     /// What is in an archive; `None` if the file is none.
-    async fn unpacked(&self, file: &Arc<File>, name: &[u8]) -> Result<Option<UnpackedArchive>, OpFailure> {
+    pub(super) async fn unpacked(
+        &self,
+        file: &Arc<File>,
+        name: &[u8],
+    ) -> Result<Option<UnpackedArchive>, OpFailure> {
         self.layers.prepare_files(&[Arc::clone(file)]).await?;
         let contents = Contents::new(Arc::clone(&self.layers));
         let name = String::from_utf8_lossy(name).into_owned();
