@@ -30,21 +30,9 @@ impl Workshop {
                 _ => None,
             };
             tree = match archive {
+                // Contents keep their own modes; owners only if nobody asked for others.
                 Some(UnpackedArchive { tree: contents, implied }) => {
-                    // Contents keep their own modes; owners only if nobody asked for others.
-                    let all = Copy {
-                        source: b"/".to_vec(),
-                        dest: directory(&what.dest),
-                        mode: None,
-                        dir_copy_contents: true,
-                        // What an archive has replaces what is there, whatever it is.
-                        always_replace: true,
-                        include: Vec::new(),
-                        exclude: Vec::new(),
-                        ..one
-                    };
-                    edit::copy(&tree, &contents, &all)
-                        .map(|copied| edit::keep_directories(&copied, &tree, &all.dest, &implied))
+                    edit::add_archive(&tree, &contents, &implied, &one)
                 }
                 None => edit::copy(&tree, from, &one),
             }
@@ -86,12 +74,4 @@ impl Workshop {
         let changes = self.layers.changes(&id).await?;
         Ok(Some(UnpackedArchive { tree: changes.apply(&Tree::empty()), implied: unpacked.implied }))
     }
-}
-
-fn directory(dest: &[u8]) -> Vec<u8> {
-    let mut dest = dest.to_vec();
-    if !dest.ends_with(b"/") {
-        dest.push(b'/');
-    }
-    dest
 }

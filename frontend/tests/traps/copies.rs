@@ -10,7 +10,9 @@ fn trap_01_link_with_chmod_is_a_plain_copy() {
 
 #[test]
 fn trap_05_quotes_group_no_words_and_json_strings_are_still_processed() {
-    ok("FROM scratch\nCOPY \"a b\" /d/").has(&["\"/a b\" to \"/d/\""]).lacks("with");
+    err("FROM scratch\nCOPY \"a b\" /d/").has(&["looking for matching double-quote"]);
+    err("FROM scratch\nVOLUME \"a b\"").has(&["looking for matching double-quote"]);
+    ok("FROM scratch\nARG d=dir\nCOPY [\"a b\", \"'$d'-$d/\"]").has(&["\"/a b\" to \"/$d-dir/\""]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn trap_16_proxies_are_in_no_key_and_no_history_unless_they_are_declared() {
 
 #[test]
 fn trap_17_arguments_reach_stages_built_on_theirs() {
-    ok("FROM busybox AS a\nARG A=1\nFROM a\nRUN true").has(&["\"A=1\"]", "RUN |1 A=1 "]);
+    ok("FROM busybox AS a\nARG A=1\nFROM a\nRUN true").has(&["env [\"A=1\", \"PATH=/bin\"]", "RUN |1 A=1 "]);
 }
 
 #[test]

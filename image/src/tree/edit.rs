@@ -3,6 +3,7 @@
 //! Paths are resolved inside the tree ([`Tree::resolve`](super::Tree::resolve)). An existing
 //! directory that gets or loses an entry keeps its mtime, so that the same inputs give the same layer.
 
+mod archive;
 mod copy;
 mod keep;
 mod make_dir;
@@ -16,6 +17,7 @@ mod symlink;
 #[cfg(test)]
 mod tests;
 
+pub use archive::add_archive;
 pub use copy::{Copy, CopyError, copy};
 pub use keep::keep_directories;
 pub use make_dir::{MakeDir, MakeDirError, make_dir};

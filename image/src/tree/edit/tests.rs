@@ -409,3 +409,29 @@ fn directories_that_an_archive_does_not_tell_of_are_kept() {
         )
     );
 }
+
+#[test]
+fn an_archive_is_laid_over_what_is_there() {
+    let before = tree(
+        "d700 usr
+        d711 1:1 @5 usr/lib
+        f644 usr/lib/old =old
+        l777 lib ->usr/lib
+        l777 bin ->usr/bin
+        d755 usr/bin
+        d755 data
+        f644 data/f =f",
+    );
+    // `lib` is not listed in the archive and `bin` is.
+    let contents = tree(
+        "d755 lib
+        f755 lib/new =new
+        d755 bin
+        f755 bin/tool =tool
+        f644 data =a file now",
+    );
+    let what = Copy { dest: b"/".to_vec(), ..Copy::default() };
+    let after = add_archive(&before, &contents, &[b"lib".to_vec()], &what).unwrap();
+    let expected = "d755 /|d755 bin|f755 bin/tool =tool|f644 data =a file now|l777 lib ->usr/lib|d700 usr|d755 usr/bin|d711 1:1 @5 usr/lib|f755 usr/lib/new =new|f644 usr/lib/old =old";
+    assert_eq!(text(&after).trim(), lines(expected));
+}
