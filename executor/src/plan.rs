@@ -91,6 +91,15 @@ pub enum Source {
         /// Whether that is a file, else a directory.
         file: bool,
     },
+    /// A path below a directory of the machine that steps write to.
+    Below {
+        /// The directory.
+        directory: PathBuf,
+        /// Relative.
+        selector: String,
+        /// Whether it is a file, else a directory.
+        file: bool,
+    },
     /// A read-only file in memory.
     File {
         /// What is in it.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use cooperage_image::tree::{Node, Tree};
 use cooperage_llb::ports::step_runner::{Layers, MountSource, RunError, Step};
 
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
 use crate::accounts::{self, Identity};
 use crate::plan::{Facts, Machine, Source, Stack, Stub};
 use crate::{layer_file, network_files, spec, tree_path};
@@ -87,6 +89,12 @@ fn source(source: &MountSource) -> Result<Source, RunError> {
                 .map_err(|e| RunError::Malformed(format!("mount source {}: {e}", path.display())))?;
             Source::Spec { file: !found.is_dir() }
         }
+        MountSource::Below { directory, selector } => {
+            let file = is_file_below(directory, selector).map_err(|e| {
+                RunError::Malformed(format!("mount source {selector} of {}: {e}", directory.display()))
+            })?;
+            Source::Below { directory: directory.clone(), selector: selector.clone(), file }
+        }
         MountSource::Tmpfs { .. } => Source::Spec { file: false },
         MountSource::Secret { bytes, mode, uid, gid } => {
             Source::File { bytes: bytes.clone(), mode: *mode, owner: (*uid, *gid) }
@@ -97,8 +105,17 @@ fn source(source: &MountSource) -> Result<Source, RunError> {
 fn is_file(source: &Source) -> bool {
     match source {
         Source::File { .. } => true,
-        Source::Spec { file } | Source::Layers { file, .. } => *file,
+        Source::Spec { file } | Source::Layers { file, .. } | Source::Below { file, .. } => *file,
     }
+}
+
+/// Looks as the mount will: links lead nowhere outside of `directory`.
+fn is_file_below(directory: &Path, selector: &str) -> std::io::Result<bool> {
+    let root = rustix::fs::open(directory, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let found = rustix::fs::openat2(&root, selector, flags, Mode::empty(), resolve)?;
+    Ok(!rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode).is_dir())
 }
 
 fn stack(layers: &Layers) -> Stack {
@@ -122,11 +139,14 @@ fn stage(step: &Step, machine: Machine) -> Result<PathBuf, RunError> {
     for mount in &step.mounts {
         match &mount.source {
             MountSource::Layers { layers, .. } => add(layers),
-            MountSource::Host(_) | MountSource::Tmpfs { .. } | MountSource::Secret { .. } => {}
+            MountSource::Host(_)
+            | MountSource::Below { .. }
+            | MountSource::Tmpfs { .. }
+            | MountSource::Secret { .. } => {}
         }
     }
     for mount in &step.mounts {
-        if let MountSource::Host(path) = &mount.source {
+        if let MountSource::Host(path) | MountSource::Below { directory: path, .. } = &mount.source {
             used.extend([path.clone()].into_iter().chain(std::fs::canonicalize(path).ok()));
         }
     }

@@ -169,7 +169,10 @@ fn wanted(limits: Limits) -> String {
 fn scratches(step: &Step) -> impl Iterator<Item = (&Layers, &std::path::Path)> {
     let mounted = step.mounts.iter().filter_map(|mount| match &mount.source {
         MountSource::Layers { layers, .. } => Some(layers),
-        MountSource::Host(_) | MountSource::Tmpfs { .. } | MountSource::Secret { .. } => None,
+        MountSource::Host(_)
+        | MountSource::Below { .. }
+        | MountSource::Tmpfs { .. }
+        | MountSource::Secret { .. } => None,
     });
     [&step.root].into_iter().chain(mounted).filter_map(|layers| Some((layers, layers.scratch.as_deref()?)))
 }

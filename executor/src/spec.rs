@@ -150,6 +150,7 @@ fn step_mount(mount: &StepMount) -> Value {
         MountSource::Layers { .. } => {
             ("bind", "cooper:layers".to_owned(), vec!["rbind".into(), access.into()])
         }
+        MountSource::Below { .. } => ("bind", "cooper:below".to_owned(), vec!["rbind".into(), access.into()]),
         MountSource::Host(path) => {
             ("bind", path.to_string_lossy().into_owned(), vec!["rbind".into(), access.into()])
         }

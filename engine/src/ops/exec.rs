@@ -129,9 +129,12 @@ impl Workshop {
                 }
                 Ok(pb::MountType::Cache) => {
                     let made = self.cache_mount(mount, inputs, cancel).await?;
-                    let path = made.path().join(relative(&mount.selector));
+                    let (directory, selector) = (made.path().to_owned(), relative(&mount.selector));
                     prepared._cache_mounts.push(made);
-                    MountSource::Host(path)
+                    match selector.is_empty() {
+                        true => MountSource::Host(directory),
+                        false => MountSource::Below { directory, selector },
+                    }
                 }
                 Ok(pb::MountType::Tmpfs) => {
                     let size = mount.tmpfs_opt.as_ref().map_or(0, |options| options.size);

@@ -91,7 +91,7 @@ fn enter_root(facts: &Facts, slot: Slot) -> Call {
 fn is_directory(source: &Source) -> bool {
     match source {
         Source::File { .. } => false,
-        Source::Spec { file } | Source::Layers { file, .. } => !file,
+        Source::Spec { file } | Source::Layers { file, .. } | Source::Below { file, .. } => !file,
     }
 }
 
@@ -116,11 +116,16 @@ fn one(
         }
         Source::Layers { stack, selector, .. } => {
             let whole = overlay::mount(draft, facts, stack, &format!("m{n}-"))?;
-            let slot = draft.slot();
             let path = if selector.is_empty() { "." } else { selector };
-            draft.push(Call::CloneBelow { from: whole, path: c_text(path)?, slot });
-            restrict(draft, slot, attributes);
-            Ok(slot)
+            clone_below(draft, whole, path, attributes)
+        }
+        Source::Below { directory, selector, .. } => {
+            // Attached, since a mount that is not cannot be cloned from.
+            let at = facts.stage.join(format!("m{n}"));
+            draft.make_directory(&at)?;
+            let whole = clone_path(draft, &c_path(directory)?, Attributes::default());
+            draft.push(Call::Attach { slot: whole, at: c_path(&at)? });
+            clone_below(draft, whole, selector, attributes)
         }
         Source::Spec { .. } => from_spec(draft, facts, mount, attributes, settings),
     }
@@ -164,6 +169,14 @@ fn clone_path(draft: &mut Draft, path: &std::ffi::CStr, attributes: Attributes) 
     draft.push(Call::ClonePath { path: path.to_owned(), slot });
     restrict(draft, slot, attributes);
     slot
+}
+
+/// What `path` leads to within the mount `from`.
+fn clone_below(draft: &mut Draft, from: Slot, path: &str, attributes: Attributes) -> Result<Slot, PlanError> {
+    let slot = draft.slot();
+    draft.push(Call::CloneBelow { from, path: c_text(path)?, slot });
+    restrict(draft, slot, attributes);
+    Ok(slot)
 }
 
 fn restrict(draft: &mut Draft, slot: Slot, attributes: Attributes) {

@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     ("host name and hosts", names),
     ("mounts of layers", layer_mounts),
     ("mounts of the machine", host_mounts),
+    ("mounts below a directory", mounts_below),
     ("memory file systems", tmpfs),
     ("secrets", secrets),
     ("a read-only root", read_only_root),
@@ -132,6 +133,31 @@ fn host_mounts(runner: &dyn StepRunner) {
     assert_eq!(std::fs::read_to_string(cache.path().join("more")).unwrap(), "more\n");
     assert_eq!(ran.listing(), "", "the mount points are gone");
     assert!(!ran.on_disk("var").exists() && !ran.on_disk("ro").exists());
+}
+
+fn mounts_below(runner: &dyn StepRunner) {
+    let bench = Bench::new();
+    let cache = tempfile::tempdir().unwrap();
+    std::fs::create_dir(cache.path().join("sub")).unwrap();
+    std::fs::write(cache.path().join("sub/file"), "kept\n").unwrap();
+    std::os::unix::fs::symlink("/sub", cache.path().join("link")).unwrap();
+    std::os::unix::fs::symlink("/etc", cache.path().join("outside")).unwrap();
+    let below =
+        |selector: &str| MountSource::Below { directory: cache.path().into(), selector: selector.into() };
+    let mut step = bench.step("cat /a/file /f; echo x > /a/new");
+    step.mounts = vec![mount("/a", below("link"), false), mount("/f", below("link/file"), true)];
+    let ran = run(runner, &step);
+    assert_eq!(
+        (ran.out.as_str(), ran.outcome.clone()),
+        ("kept\nkept\n", StepOutcome::Exited(0)),
+        "{}",
+        ran.err
+    );
+    assert!(cache.path().join("sub/new").exists());
+    // The machine has it, the directory has not.
+    let mut step = bench.step("true");
+    step.mounts = vec![mount("/a", below("outside"), false)];
+    assert!(matches!(try_run(runner, &step), Err(RunError::Malformed(why)) if why.contains("outside")));
 }
 
 fn tmpfs(runner: &dyn StepRunner) {

@@ -23,7 +23,7 @@ FROM scratch
 COPY --from=based /x /
 COPY --from=a /y /";
     let lowered = ok(dockerfile);
-    lowered.has(&["library/one:latest", "library/two:latest", "duplicate stage name"]);
+    lowered.has(&["library/one:latest", "library/two:latest", "Duplicate stage name"]);
 }
 
 #[test]

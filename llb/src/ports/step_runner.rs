@@ -104,6 +104,14 @@ pub enum MountSource {
     },
     /// A directory or file of the machine: a cache mount, a local context.
     Host(PathBuf),
+    /// A path below a directory that steps write to. A symbolic link in it leads nowhere outside, also one
+    /// that another step makes meanwhile.
+    Below {
+        /// The directory, on the machine.
+        directory: PathBuf,
+        /// Relative, never empty.
+        selector: String,
+    },
     /// A memory file system, of at most so many bytes.
     Tmpfs {
         /// Limit; `None` is the kernel's (half the memory).
