@@ -47,7 +47,7 @@ pub(crate) fn identity(step: &Step) -> Result<Identity, RunError> {
 
 /// Everything the plan needs besides the spec.
 pub(crate) fn facts(step: &Step, machine: Machine) -> Result<Facts, RunError> {
-    let mut sources = vec![Source::Spec { file: false }; spec::DEFAULT_MOUNTS];
+    let mut sources = vec![Source::Spec { file: false }; spec::defaults_of(step).count()];
     let mut targets: Vec<(PathBuf, bool)> =
         ["/proc", "/dev", "/sys"].map(|path| (path.into(), false)).to_vec();
     for mount in &step.mounts {

@@ -32,10 +32,6 @@ const MASKED: [&str; 13] = [
 
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// How many mounts of [`of_step`] come before the step's own; after them come `/etc/resolv.conf` and
-/// `/etc/hosts`, unless the step mounts something there itself.
-pub(crate) const DEFAULT_MOUNTS: usize = 7;
-
 /// The spec of `step`, run as `who`. Mounts whose source is no path of the machine have a source that
 /// begins with `cooper:`; the plan gets it another way.
 pub(crate) fn of_step(step: &Step, who: &Identity, own_network: bool) -> Result<Spec, RunError> {
@@ -113,7 +109,7 @@ fn held() -> Vec<oci_spec::runtime::Capability> {
 
 fn mounts(step: &Step) -> Vec<Value> {
     let access = if step.insecure { "rw" } else { "ro" };
-    let mut mounts = vec![
+    let defaults = [
         mount("/proc", "proc", &["nosuid", "nodev", "noexec"]),
         mount("/dev", "tmpfs", &["nosuid", "mode=755", "size=65536k"]),
         mount(
@@ -126,11 +122,23 @@ fn mounts(step: &Step) -> Vec<Value> {
         mount("/sys", "sysfs", &["nosuid", "nodev", "noexec", access]),
         mount("/sys/fs/cgroup", "cgroup", &["nosuid", "nodev", "noexec", access]),
     ];
+    let mut mounts: Vec<Value> = defaults
+        .into_iter()
+        .filter(|mount| defaults_of(step).any(|target| mount["destination"] == *target))
+        .collect();
     mounts.extend(step.mounts.iter().map(step_mount));
     mounts.extend(generated(step).map(|path| {
         json!({ "destination": path, "type": "bind", "source": "cooper:file", "options": ["rbind", "ro", "nosuid", "nodev", "noexec"] })
     }));
     mounts
+}
+
+/// Mount points that every step has, but for those where it mounts something itself. In the spec they come
+/// first, then the step's own, then [`generated`].
+pub(crate) fn defaults_of(step: &Step) -> impl Iterator<Item = &'static str> {
+    ["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"]
+        .into_iter()
+        .filter(|path| !step.mounts.iter().any(|mount| mount.target == *path))
 }
 
 /// Files that we make for a step, where it does not bring its own.

@@ -167,6 +167,10 @@ fn tmpfs(runner: &dyn StepRunner) {
     step.mounts = vec![mount("/tmp", MountSource::Tmpfs { size_bytes: Some(1 << 20) }, false)];
     let ran = run(runner, &step);
     assert_eq!((ran.out.as_str(), ran.listing().as_str()), ("1\n", ""));
+    // One's own is in the place of the usual one, not on top of it.
+    let mut step = bench.step("grep -c ' /dev/shm ' /proc/self/mounts");
+    step.mounts = vec![mount("/dev/shm", MountSource::Tmpfs { size_bytes: None }, false)];
+    assert_eq!(run(runner, &step).out, "1\n");
 }
 
 fn secrets(runner: &dyn StepRunner) {
