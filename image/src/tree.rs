@@ -31,6 +31,9 @@ pub use changes::{Change, ChangeDir, ChangeEntry, ChangeRef, Changes, Entries, U
 pub use name::{Name, NameError};
 pub use path::{FollowLast, PathError, Resolved};
 
+/// Directories within directories, at most, in what cooper makes of foreign input. What reads a tree recurses.
+pub const MAX_DEPTH: usize = 512;
+
 /// An immutable file tree. Cloning is one reference count.
 #[derive(Debug, Clone)]
 pub struct Tree {

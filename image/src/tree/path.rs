@@ -167,9 +167,9 @@ impl<'a> Walk<'a> {
     }
 
     fn missing(&self, name: &[u8]) -> Resolved {
-        let rest =
-            self.todo.iter().fold(join(&self.here(), name), |path, part| [&path[..], part].join(&b'/'));
-        Resolved { path: clean(&rest), node: None }
+        let here = self.here();
+        let rest = [here.as_slice(), name].into_iter().chain(self.todo.iter().map(Vec::as_slice));
+        Resolved { path: clean(&rest.collect::<Vec<_>>().join(&b'/')), node: None }
     }
 
     fn here(&self) -> Vec<u8> {

@@ -9,7 +9,7 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use super::filter::{Filter, FilterAt, Verdict};
 use super::path::join;
-use super::{Dir, LinkGroup, Meta, Name, NameError, Node, Tree};
+use super::{Dir, LinkGroup, MAX_DEPTH, Meta, Name, NameError, Node, Tree};
 use crate::pattern::PatternError;
 use entry::Found;
 
@@ -80,6 +80,12 @@ pub enum WalkError {
         /// The root.
         path: PathBuf,
     },
+    /// Directories are in directories beyond what a tree may have.
+    #[error("{} is more than {MAX_DEPTH} directories deep", path.display())]
+    TooDeep {
+        /// The first that is too deep.
+        path: PathBuf,
+    },
     /// An include or exclude pattern is malformed.
     #[error(transparent)]
     Pattern(#[from] PatternError),
@@ -106,8 +112,7 @@ pub fn walk(root: &Path, options: &WalkOptions) -> Result<Tree, WalkError> {
         inodes: Mutex::default(),
     };
     let meta = walk.root_meta(&absolute)?;
-    let entries = walk.entries(&absolute, b"", &FilterAt::default(), true)?.unwrap_or_default();
-    Ok(Tree::new(Arc::new(Dir { meta, entries })))
+    walk.tree(meta, absolute)
 }
 
 struct Walk {
@@ -118,7 +123,27 @@ struct Walk {
     inodes: Mutex<HashMap<(u64, u64), LinkGroup>>,
 }
 
-/// A directory that is read after its siblings were looked at, when their directory is closed again.
+/// A directory that is to be read when all of its level have been found.
+struct Pending {
+    /// Index of the directory it is in, among those that were read; `None` for the root.
+    parent: Option<usize>,
+    /// Its name there; the root's path is all the name it has.
+    name: Option<Name>,
+    meta: Meta,
+    path: PathBuf,
+    relative: Vec<u8>,
+    /// The entry itself passes the patterns; else it is there only for what is in it.
+    included: bool,
+    at: FilterAt,
+}
+
+/// A directory that was read.
+struct Listed {
+    pending: Pending,
+    entries: Vec<(Name, Node)>,
+}
+
+/// A directory in a directory.
 struct Below {
     name: Name,
     meta: Meta,
@@ -133,24 +158,72 @@ impl Walk {
         }
     }
 
-    /// What is in the directory at `path`; `None` if it has gone.
-    fn entries(
-        &self,
-        path: &Path,
-        relative: &[u8],
-        at: &FilterAt,
-        included: bool,
-    ) -> Result<Option<BTreeMap<Name, Node>>, WalkError> {
+    /// Reads level by level, each on all cores, and then puts what was read together from below: no stack
+    /// grows with the depth of a directory that nobody vetted.
+    fn tree(&self, meta: Meta, root: PathBuf) -> Result<Tree, WalkError> {
+        let (relative, at) = (Vec::new(), FilterAt::default());
+        let root = Pending { parent: None, name: None, meta, path: root, relative, included: true, at };
+        let mut read: Vec<Listed> = Vec::new();
+        let mut level = vec![root];
+        for depth in 0.. {
+            if level.is_empty() {
+                break;
+            }
+            if depth > MAX_DEPTH {
+                return Err(WalkError::TooDeep { path: level.swap_remove(0).path });
+            }
+            let listed = std::mem::take(&mut level)
+                .into_par_iter()
+                .map(|pending| self.list(pending))
+                .collect::<Result<Vec<_>, WalkError>>()?;
+            for (listed, below) in listed.into_iter().flatten() {
+                level.extend(below.into_iter().map(|dir| self.pending(read.len(), &listed.pending, dir)));
+                read.push(listed);
+            }
+        }
+        // Whatever is in a directory was read after it.
+        while let Some(Listed { pending, entries }) = read.pop() {
+            let wanted = pending.included || !entries.is_empty();
+            let dir = Arc::new(Dir { meta: pending.meta, entries: entries.into_iter().collect() });
+            match (pending.parent, pending.name) {
+                (Some(parent), Some(name)) if wanted => read[parent].entries.push((name, Node::Dir(dir))),
+                (Some(_), _) => {}
+                (None, _) => return Ok(Tree::new(dir)),
+            }
+        }
+        unreachable!("the root was read first, and returns")
+    }
+
+    fn pending(&self, parent: usize, above: &Pending, dir: Below) -> Pending {
+        let Below { name, meta, verdict } = dir;
+        Pending {
+            parent: Some(parent),
+            path: entry::child(&above.path, &name),
+            relative: join(&above.relative, name.as_bytes()),
+            name: Some(name),
+            meta,
+            included: verdict.included,
+            at: verdict.at,
+        }
+    }
+
+    /// What is in a directory, without what is in the directories there; `None` if it has gone.
+    fn list(&self, pending: Pending) -> Result<Option<(Listed, Vec<Below>)>, WalkError> {
+        let Pending { path, relative, included, at, .. } = &pending;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
             Ok(fd) => fd,
+            // The root was there a moment ago.
+            Err(errno) if pending.parent.is_none() => {
+                return Err(WalkError::Read { path: path.clone(), source: errno.into() });
+            }
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
             // Left out itself, it was only to be searched.
             Err(Errno::ACCESS) if !included => return Ok(None),
-            Err(errno) => return Err(WalkError::Read { path: path.to_owned(), source: errno.into() }),
+            Err(errno) => return Err(WalkError::Read { path: path.clone(), source: errno.into() }),
         };
-        let names = self.names(&fd, path, relative, at)?;
-        let looked_at = names
+        let looked_at = self
+            .names(&fd, path, relative, at)?
             .into_par_iter()
             .with_min_len(64)
             .map(|(name, kind, verdict)| {
@@ -158,33 +231,18 @@ impl Walk {
                 Ok(found.map(|found| (name, found, verdict)))
             })
             .collect::<Result<Vec<_>, WalkError>>()?;
-        drop(fd);
-        let mut nodes = Vec::with_capacity(looked_at.len());
+        let mut entries = Vec::with_capacity(looked_at.len());
         let mut below = Vec::new();
         for (name, found, verdict) in looked_at.into_iter().flatten() {
             match found {
-                Found::Dir(meta) => below.push(Below { name, meta, verdict }),
-                Found::Leaf(node) if verdict.included => nodes.push((name, node)),
-                Found::Leaf(_) => {}
+                Found::Dir(meta) if verdict.included || verdict.descend => {
+                    below.push(Below { name, meta, verdict });
+                }
+                Found::Leaf(node) if verdict.included => entries.push((name, node)),
+                Found::Dir(_) | Found::Leaf(_) => {}
             }
         }
-        let dirs = below
-            .into_par_iter()
-            .map(|dir| self.below(path, relative, dir))
-            .collect::<Result<Vec<_>, WalkError>>()?;
-        nodes.extend(dirs.into_iter().flatten());
-        Ok(Some(nodes.into_iter().collect()))
-    }
-
-    fn below(&self, path: &Path, relative: &[u8], dir: Below) -> Result<Option<(Name, Node)>, WalkError> {
-        let Below { name, meta, verdict } = dir;
-        let relative = join(relative, name.as_bytes());
-        let entries = match verdict.included || verdict.descend {
-            true => self.entries(&entry::child(path, &name), &relative, &verdict.at, verdict.included)?,
-            false => None,
-        };
-        let wanted = entries.filter(|entries| verdict.included || !entries.is_empty());
-        Ok(wanted.map(|entries| (name, Node::Dir(Arc::new(Dir { meta, entries })))))
+        Ok(Some((Listed { pending, entries }, below)))
     }
 
     /// The names in an open directory that the patterns do not leave out with all below.

@@ -8,12 +8,10 @@ use std::sync::Arc;
 
 use super::super::{Ownership, disk};
 use super::{UnpackError, refused, shown};
-use crate::tree::{Change, ChangeDir, Changes, File, LinkGroup, Meta, Name, Timestamp};
+use crate::tree::{Change, ChangeDir, Changes, File, LinkGroup, MAX_DEPTH, Meta, Name, Timestamp};
 
 /// As Linux's `PATH_MAX`.
 const MAX_PATH_BYTES: usize = 4096;
-/// Directories within directories. What walks a tree recurses.
-const MAX_DEPTH: usize = 512;
 /// As Linux's limit, beyond which it answers `ELOOP`.
 const MAX_LINKS_FOLLOWED: usize = 40;
 

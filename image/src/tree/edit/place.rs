@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::path::{self, components};
-use super::super::{Dir, Meta, Name, NameError, Node, Tree};
+use super::super::{Dir, MAX_DEPTH, Meta, Name, NameError, Node, Tree};
 
 /// Why an entry cannot be placed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum PlaceError {
     /// Something on the way is not a directory.
     #[error("{0} is not a directory")]
     NotDirectory(String),
+    /// It would be in too many directories.
+    #[error("it is more than {MAX_DEPTH} directories deep")]
+    TooDeep,
     /// A component cannot be a file name.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -52,9 +55,13 @@ pub(super) fn make_dirs(tree: &mut Tree, at: &[u8], meta: &Meta) -> Result<(), P
     if matches!(tree.get(at), Some(Node::Dir(_))) {
         return Ok(());
     }
+    let parts = components(at);
+    if parts.len() > MAX_DEPTH {
+        return Err(PlaceError::TooDeep);
+    }
     let mut dir = Arc::make_mut(&mut tree.root);
     let mut here = Vec::new();
-    for part in components(at) {
+    for part in parts {
         here = path::join(&here, part);
         let made = || Node::Dir(Arc::new(Dir { meta: meta.clone(), entries: Default::default() }));
         dir = match dir.entries.entry(Name::new(part)?).or_insert_with(made) {

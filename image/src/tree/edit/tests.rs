@@ -435,3 +435,29 @@ fn an_archive_is_laid_over_what_is_there() {
     let expected = "d755 /|d755 bin|f755 bin/tool =tool|f644 data =a file now|l777 lib ->usr/lib|d700 usr|d755 usr/bin|d711 1:1 @5 usr/lib|f755 usr/lib/new =new|f644 usr/lib/old =old";
     assert_eq!(text(&after).trim(), lines(expected));
 }
+
+#[test]
+fn nothing_is_made_deeper_than_a_tree_may_be() {
+    let make = |depth: usize| {
+        let what = MakeDir {
+            path: b"d/".repeat(depth),
+            mode: 0o755,
+            make_parents: true,
+            owner: None,
+            mtime: Timestamp::default(),
+        };
+        make_dir(&Tree::empty(), &what)
+    };
+    let deep = make(super::super::MAX_DEPTH).unwrap();
+    assert!(
+        make(super::super::MAX_DEPTH + 1)
+            .unwrap_err()
+            .to_string()
+            .ends_with("more than 512 directories deep")
+    );
+    assert!(make(200_000).is_err());
+    // Nor by a copy, which shares what it copies.
+    let into = |dest: &str| copy(&Tree::empty(), &deep, &dockerfile("/", dest));
+    assert!(into("/").is_ok());
+    assert_eq!(into("/x/").unwrap_err().to_string(), "copy to /x/: it is more than 512 directories deep");
+}

@@ -201,6 +201,21 @@ fn entries_that_go_while_they_are_read_are_not_there() {
     });
 }
 
+#[test]
+fn a_directory_beyond_all_measure_is_refused() {
+    // As deep as a tree may be; then as deep as a path can say.
+    for (depth, refused) in [(MAX_DEPTH, false), (1500, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("d/".repeat(depth))).unwrap();
+        match walk(folder.path(), &WalkOptions::default()) {
+            Ok(tree) => assert!(!refused && tree.get(&b"d/".repeat(depth)).is_some()),
+            Err(error) => {
+                assert!(refused && error.to_string().ends_with("is more than 512 directories deep"))
+            }
+        }
+    }
+}
+
 /// Not a test: `cargo test --release -- --ignored --nocapture measure` prints how long a walk takes.
 #[test]
 #[ignore = "a measurement"]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::super::filter::{Filter, FilterAt};
-use super::super::super::path::{display, join};
-use super::super::super::{Dir, File, LinkGroup, Meta, Name, Node, Special, Symlink, Xattrs};
+use super::super::super::path::{components, display, join};
+use super::super::super::{Dir, File, LinkGroup, MAX_DEPTH, Meta, Name, Node, Special, Symlink, Xattrs};
+use super::super::place::PlaceError;
 use super::{Copy, CopyError};
 
 /// The merge of one selected path.
@@ -34,7 +35,12 @@ impl<'a> Merge<'a> {
         let filter = Filter::new(&what.include, &what.exclude)
             .map_err(|source| CopyError::Pattern { dest: display(&what.dest), source })?;
         let mut names = HashMap::new();
-        count_links(source, &mut names);
+        let height = count_links(source, &mut names);
+        // The selected directory itself is the target.
+        if components(target).len() + height.saturating_sub(1) > MAX_DEPTH {
+            let place = |source| CopyError::Place { dest: display(&what.dest), source };
+            return Err(place(PlaceError::TooDeep));
+        }
         let linked = !names.is_empty();
         let several = names.into_iter().filter(|(_, count)| *count > 1);
         let links = several.map(|(group, _)| (group, LinkGroup::fresh())).collect();
@@ -187,14 +193,18 @@ fn merged(old: &Xattrs, new: &Xattrs) -> Xattrs {
     Some(Arc::new(all))
 }
 
-fn count_links(node: &Node, names: &mut HashMap<LinkGroup, usize>) {
+/// Counts the names of linked files below `node`; returns how many directories are within each other there.
+fn count_links(node: &Node, names: &mut HashMap<LinkGroup, usize>) -> usize {
     match node {
-        Node::Dir(dir) => dir.entries.values().for_each(|node| count_links(node, names)),
+        Node::Dir(dir) => {
+            1 + dir.entries.values().map(|node| count_links(node, names)).max().unwrap_or_default()
+        }
         Node::File(file) => {
             if let Some(link) = file.link {
                 *names.entry(link).or_default() += 1;
             }
+            0
         }
-        Node::Symlink(_) | Node::Special(_) => {}
+        Node::Symlink(_) | Node::Special(_) => 0,
     }
 }
