@@ -428,11 +428,11 @@ fn an_archive_is_laid_over_what_is_there() {
         f755 lib/new =new
         d755 bin
         f755 bin/tool =tool
-        f644 data =a file now",
+        f644 data =now",
     );
     let what = Copy { dest: b"/".to_vec(), ..Copy::default() };
     let after = add_archive(&before, &contents, &[b"lib".to_vec()], &what).unwrap();
-    let expected = "d755 /|d755 bin|f755 bin/tool =tool|f644 data =a file now|l777 lib ->usr/lib|d700 usr|d755 usr/bin|d711 1:1 @5 usr/lib|f755 usr/lib/new =new|f644 usr/lib/old =old";
+    let expected = "d755 /|d755 bin|f755 bin/tool =tool|f644 data =now|l777 lib ->usr/lib|d700 usr|d755 usr/bin|d711 1:1 @5 usr/lib|f755 usr/lib/new =new|f644 usr/lib/old =old";
     assert_eq!(text(&after).trim(), lines(expected));
 }
 
