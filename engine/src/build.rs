@@ -31,8 +31,10 @@ use crate::solve::{self, Solution};
 use crate::warning::Warning;
 use crate::{BuildReport, BuildRequest, Engine, Error, export};
 
+mod check;
 mod tasks;
 
+use check::check_outputs;
 pub(crate) use tasks::Tasks;
 
 /// How often the frontend may ask for more base images: each round resolves at least one new image, and
@@ -362,20 +364,6 @@ struct LoweredBuild {
     config: ImageConfig,
     platform: Platform,
     epoch: Option<i64>,
-}
-
-/// What can be refused before anything is built.
-fn check_outputs(request: &BuildRequest) -> Result<(), Error> {
-    for output in &request.outputs {
-        if let Output::Image(image) = output
-            && image.push
-            && image.names.is_empty()
-            && request.tags.is_empty()
-        {
-            return Err(Error::Usage("a name is needed to push: add -t REGISTRY/NAME:TAG".to_owned()));
-        }
-    }
-    Ok(())
 }
 
 /// The clock, which decides times that nothing else does; never a key.

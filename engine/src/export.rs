@@ -63,11 +63,6 @@ impl Exporter<'_> {
             Output::Image(wanted) => {
                 let names = self.names(&wanted.names);
                 let image = self.image(solved, wanted.form).await?;
-                if wanted.push && names.is_empty() {
-                    return Err(Error::Usage(
-                        "a name is needed to push: add -t REGISTRY/NAME:TAG".to_owned(),
-                    ));
-                }
                 for name in names {
                     self.ports.names.set(name, &image.top)?;
                 }
@@ -85,11 +80,6 @@ impl Exporter<'_> {
                 Ok(Some(image.report(names)))
             }
             Output::Docker(wanted) => {
-                if solved.len() > 1 {
-                    return Err(Error::Usage(
-                        "type=docker holds one platform: use type=oci, or one --platform".to_owned(),
-                    ));
-                }
                 let names = self.names(&wanted.names);
                 let image = self.image(solved, wanted.form).await?;
                 self.archive(wanted, &image, names, archive::Kind::Docker).await?;

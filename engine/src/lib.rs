@@ -35,6 +35,7 @@ mod secrets;
 mod solve;
 mod subrequests;
 mod warning;
+mod whole_file;
 
 pub use cooperage_executor::{Tier, TierReport, probe as probe_tiers};
 pub use cooperage_frontend::ast::Span;
@@ -54,3 +55,4 @@ pub use report::{BuildReport, BuiltImage, StepSummary};
 pub use request::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, RequestError, SecretSource};
 pub use subrequests::{CheckError, CheckReport, OutlineReport, Subrequest, TargetsReport, subrequests};
 pub use warning::Warning;
+pub use whole_file::write_whole;

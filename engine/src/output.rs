@@ -103,6 +103,14 @@ pub struct OutputError {
 }
 
 impl Output {
+    /// Whether it makes an image, which has an ID.
+    pub fn is_image(&self) -> bool {
+        match self {
+            Self::Image(_) | Self::Oci(_) | Self::Docker(_) => true,
+            Self::Tar { .. } | Self::Local { .. } | Self::CacheOnly => false,
+        }
+    }
+
     /// Whether it writes to standard output.
     pub fn is_stdout(&self) -> bool {
         match self {
@@ -223,6 +231,7 @@ impl Attributes {
             }
             "cacheonly" => {
                 self.refuse_image_attributes()?;
+                self.refuse("dest", self.dest.as_ref().map(|_| true))?;
                 Ok(Output::CacheOnly)
             }
             other => Err(format!(
@@ -255,6 +264,7 @@ impl Attributes {
     fn refuse_image_attributes(&self) -> Result<(), String> {
         self.refuse("push", self.push)?;
         self.refuse("tar", self.tar)?;
+        self.refuse("name", (!self.names.is_empty()).then_some(true))?;
         match self.form_given {
             Some(name) => self.refuse(name, Some(true)),
             None => Ok(()),

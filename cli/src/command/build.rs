@@ -1,12 +1,13 @@
 //! `cooper build`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use cooperage::{BuildReport, BuildRequest, Engine};
+use cooperage::{BuildReport, BuildRequest, Engine, Error, Output};
 use serde_json::{Map, Value, json};
 
-use super::request::{request, write_file};
+use super::request::request;
 use crate::args::{Build, Progress};
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Display};
@@ -15,10 +16,20 @@ use crate::table;
 /// Builds and says what came out.
 pub(super) fn run(engine: &Engine, args: &Build, interrupt: &Interrupt) -> Result<()> {
     let request = request(args)?;
+    check(args, &request)?;
     let display = display(args)?;
     let result = engine.build_until(&request, &|event| display.show(event), interrupt.token());
     display.finish();
     report(&result?, args, &request, display.is_quiet())
+}
+
+/// What can be refused before anything is built.
+pub(super) fn check(args: &Build, request: &BuildRequest) -> Result<()> {
+    let images = request.outputs.is_empty() || request.outputs.iter().any(Output::is_image);
+    if args.iidfile.is_some() && !images {
+        anyhow::bail!("--iidfile: no output of this build is an image");
+    }
+    Ok(())
 }
 
 /// The display that was asked for.
@@ -33,11 +44,8 @@ pub(super) fn display(args: &Build) -> Result<Box<dyn Display>> {
 
 /// The files and the last lines of a build.
 pub(super) fn report(report: &BuildReport, args: &Build, request: &BuildRequest, quiet: bool) -> Result<()> {
-    if let Some(path) = &args.iidfile {
-        match &report.image {
-            Some(image) => write_file(path, &image.config_digest.to_string())?,
-            None => anyhow::bail!("--iidfile: no output of this build is an image"),
-        }
+    if let (Some(path), Some(image)) = (&args.iidfile, &report.image) {
+        write_file(path, &image.config_digest.to_string())?;
     }
     if let Some(path) = &args.metadata_file {
         write_file(path, &format!("{:#}\n", metadata(report)))?;
@@ -54,6 +62,16 @@ pub(super) fn report(report: &BuildReport, args: &Build, request: &BuildRequest,
     }
     progress::say(&summary(report));
     Ok(())
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    cooperage::write_whole(path, |out| {
+        out.write_all(text.as_bytes()).map_err(|source| Error::File {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
+    })
 }
 
 fn summary(report: &BuildReport) -> String {

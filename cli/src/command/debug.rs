@@ -40,6 +40,7 @@ pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Inte
     let definition = Definition::from_bytes(&bytes)
         .with_context(|| format!("{} is not an LLB definition", path.display()))?;
     let request = request::request(args)?;
+    build::check(args, &request)?;
     let display = build::display(args)?;
     let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.token());
     display.finish();

@@ -1,7 +1,6 @@
 //! From arguments to a [`BuildRequest`].
 
 use std::io::Read;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use cooperage::image::Platform;
@@ -123,10 +122,3 @@ fn outputs(args: &Build) -> Result<Vec<Output>> {
     Ok(outputs)
 }
 
-/// Writes a small file whole: a reader sees the old one or the new one.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".cooper-{}", std::process::id()));
-    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|source| cooperage::Error::File { action: "write", path: path.to_owned(), source }.into())
-}

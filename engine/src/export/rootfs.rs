@@ -1,7 +1,6 @@
 //! `type=tar` and `type=local`: the file tree itself.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,13 +12,14 @@ use super::{Exporter, Solved};
 use crate::Error;
 use crate::layers::Contents;
 use crate::output::Destination;
+use crate::whole_file::write_whole;
 
 mod directory;
 
 impl Exporter<'_> {
     pub(super) async fn tar(&self, dest: &Destination, solved: &[Solved]) -> Result<(), Error> {
         let [one] = solved else {
-            return Err(Error::Usage("type=tar holds one platform: give one --platform".to_owned()));
+            return Err(Error::Internal("a tar of several platforms".to_owned()));
         };
         let changes = self.whole(one).await?;
         let contents = Contents::new(Arc::clone(&self.layers));
@@ -57,7 +57,7 @@ impl Exporter<'_> {
     }
 }
 
-/// Writes a file under a temporary name and renames it, or writes to standard output.
+/// Writes a file whole, or to standard output.
 pub(super) fn write_to(
     dest: &Destination,
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
@@ -65,36 +65,10 @@ pub(super) fn write_to(
     match dest {
         Destination::Stdout => {
             let stdout = io::stdout();
-            if stdout.is_terminal() {
-                return Err(Error::Usage(
-                    "refusing to write an archive to the terminal: redirect it, or set dest".to_owned(),
-                ));
-            }
             let mut out = BufWriter::with_capacity(1 << 20, stdout.lock());
             write(&mut out)?;
             out.flush().map_err(Error::file("write", "standard output"))
         }
-        Destination::Path(path) => {
-            let parent = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            let temporary = tempfile::Builder::new()
-                .prefix(".cooper-")
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-                .tempfile_in(parent)
-                .map_err(Error::file("create a file in", parent))?;
-            let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
-            write(&mut out)?;
-            out.flush().map_err(Error::file("write", path))?;
-            drop(out);
-            let file: File = temporary.persist(path).map_err(|e| Error::File {
-                action: "rename to",
-                path: path.clone(),
-                source: e.error,
-            })?;
-            drop(file);
-            Ok(())
-        }
+        Destination::Path(path) => write_whole(path, write),
     }
 }

@@ -52,6 +52,8 @@ fn refused() {
         (r#"type=oci,"dest=x"#, "not closed"),
         (r#"type=oci,"dest=x"y"#, "comma is missing"),
         ("type=local", "dest is required"),
+        ("type=local,dest=x,name=a", "takes no name"),
+        ("type=cacheonly,dest=x", "takes no dest"),
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(reason), "{text}: {error}");
