@@ -21,7 +21,7 @@ impl Layers {
         form: BlobForm,
         level: Option<u32>,
     ) -> Result<LayerBlob, Error> {
-        let cell = Arc::clone(self.state().written.entry((id.clone(), form)).or_default());
+        let cell = Arc::clone(self.state().written.entry((id.clone(), form, level)).or_default());
         cell.get_or_try_init(|| self.find_or_write(id, form, level)).await.cloned()
     }
 
@@ -55,7 +55,11 @@ impl Layers {
                 origin: None,
             };
             layers.persist(&Chain { layers: vec![id.clone()] })?;
-            layers.store.put_blob(&id, &form, &blob)?;
+            // One of another level is for this output alone: remembered, it would give the next build, which asks
+            // for none, another digest than an empty store does.
+            if level.is_none() {
+                layers.store.put_blob(&id, &form, &blob)?;
+            }
             Ok(blob)
         };
         let _turn = self.turn().await?;
