@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use cooperage::{Engine, EngineOptions};
 
-use crate::args::{Args, Command, Debug};
+use crate::args::{self, Args, Command, Debug};
 use crate::interrupt::Interrupt;
 
 mod build;
@@ -22,9 +22,7 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<()> {
     let open = |options: EngineOptions| Engine::open(options);
     match args.command {
         Command::Build(what) => {
-            let tier = what.isolation;
-            let max_parallel = what.max_parallelism.map(|n| n as usize);
-            let engine = open(EngineOptions { tier, max_parallel, ..options })?;
+            let engine = open(of_build(&what, options))?;
             match what.call() {
                 None => build::run(&engine, &what, interrupt),
                 Some(call) => call::run(&engine, &what, call, interrupt),
@@ -34,17 +32,26 @@ pub(crate) fn run(args: Args, interrupt: &Interrupt) -> Result<()> {
         Command::Inspect { image } => images::inspect(&open(options)?, &image),
         Command::Rmi { images } => images::remove(&open(options)?, &images),
         Command::Tag { source, target } => Ok(open(options)?.tag(&source, &target)?),
-        Command::Pull { image, platform } => images::pull(&open(options)?, &image, platform.as_ref()),
-        Command::Push { image } => images::push(&open(options)?, &image),
+        Command::Pull { image, platform } => {
+            images::pull(&open(options)?, &image, platform.as_ref(), interrupt)
+        }
+        Command::Push { image } => images::push(&open(options)?, &image, interrupt),
         Command::Prune(how) => store::prune(&open(options)?, &how),
         Command::Du { verbose } => store::usage(&open(options)?, verbose),
-        Command::Debug(Debug::DumpLlb { format, build }) => debug::dump_llb(&open(options)?, &build, format),
+        Command::Debug(Debug::DumpLlb { format, build }) => {
+            debug::dump_llb(&open(options)?, &build, format, interrupt)
+        }
         Command::Debug(Debug::Solve { definition, build }) => {
-            let tier = build.isolation;
-            debug::solve(&open(EngineOptions { tier, ..options })?, &definition, &build, interrupt)
+            debug::solve(&open(of_build(&build, options))?, &definition, &build, interrupt)
         }
         Command::Debug(Debug::Tiers) => debug::tiers(),
     }
+}
+
+/// With what a build says about the engine.
+fn of_build(build: &args::Build, options: EngineOptions) -> EngineOptions {
+    let max_parallel = build.max_parallelism.map(|n| n as usize);
+    EngineOptions { tier: build.isolation, max_parallel, ..options }
 }
 
 /// Writes to standard output; a closed one is an error that ends us quietly.

@@ -31,7 +31,7 @@ pub(crate) fn code(result: anyhow::Result<()>, interrupt: &Interrupt) -> ExitCod
     if error.is::<Found>() {
         return ExitCode::from(Kind::Build.exit_code());
     }
-    let kind = error.downcast_ref::<Error>().map_or(Kind::Usage, Error::kind);
+    let kind = kind(&error);
     if kind == Kind::Cancelled
         && let Some(signal) = interrupt.signal()
     {
@@ -46,6 +46,24 @@ pub(crate) fn code(result: anyhow::Result<()>, interrupt: &Interrupt) -> ExitCod
         _ => say(&chain(&error)),
     }
     ExitCode::from(kind.exit_code())
+}
+
+/// A panic, after its message.
+pub(crate) fn panicked() -> ExitCode {
+    say("internal error: this is a bug of cooper, please report it");
+    ExitCode::from(Kind::Internal.exit_code())
+}
+
+/// Whose turn it is: what is not the library's error is one of the arguments, unless the machine failed us.
+fn kind(error: &anyhow::Error) -> Kind {
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return error.kind();
+    }
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    match io.map(io::Error::kind) {
+        None | Some(io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Kind::Usage,
+        Some(_) => Kind::Environment,
+    }
 }
 
 fn step(failure: &cooperage::StepFailure) {

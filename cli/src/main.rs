@@ -11,6 +11,7 @@ mod interrupt;
 mod progress;
 mod table;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,6 +21,10 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return exit::usage(&error),
     };
-    let interrupt = interrupt::Interrupt::listen();
-    exit::code(command::run(args, &interrupt), &interrupt)
+    let interrupt = interrupt::Interrupt::default();
+    match std::panic::catch_unwind(AssertUnwindSafe(|| command::run(args, &interrupt))) {
+        Ok(result) => exit::code(result, &interrupt),
+        // What happened was said where it happened.
+        Err(_) => exit::panicked(),
+    }
 }

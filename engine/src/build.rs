@@ -14,9 +14,9 @@ use cooperage_llb::graph::Graph;
 use cooperage_llb::pb;
 use cooperage_llb::ports::CancelToken;
 use futures_util::future::try_join_all;
-use tokio::sync::Notify;
 
 use crate::base::Bases;
+use crate::cancel::{is_cancelled, until};
 use crate::context::{self, LocalInputs};
 use crate::error::{Kind, causes};
 use crate::event::{Event, EventSink};
@@ -56,17 +56,21 @@ impl Engine {
     ) -> Result<BuildReport, Error> {
         let inputs = context::read(request)?;
         check_outputs(request)?;
-        self.runtime.block_on(Build::new(self, request, inputs, events, cancel).run())
+        self.runtime.block_on(Build::new(self, request, inputs, events, cancel).run()).map_err(or_cancelled)
     }
 
     /// The definition of a request for its first platform: what `cooper debug dump-llb` shows. Base images
     /// are resolved, nothing is built.
-    pub fn definition(&self, request: &BuildRequest, events: EventSink<'_>) -> Result<pb::Definition, Error> {
+    pub fn definition(
+        &self,
+        request: &BuildRequest,
+        events: EventSink<'_>,
+        cancel: &CancelToken,
+    ) -> Result<pb::Definition, Error> {
         let inputs = context::read(request)?;
-        let cancel = CancelToken::new();
-        let build = Build::new(self, request, inputs, events, &cancel);
+        let build = Build::new(self, request, inputs, events, cancel);
         let platform = build.platforms().remove(0);
-        let lowered = self.runtime.block_on(build.lower(&platform, &mut Vec::new()));
+        let lowered = self.runtime.block_on(until(cancel, build.lower(&platform, &mut Vec::new())));
         lowered.map(|lowered| lowered.definition)
     }
 
@@ -82,7 +86,7 @@ impl Engine {
         let inputs = context::read_directories(request)?;
         check_outputs(request)?;
         let build = Build::new(self, request, inputs, events, cancel);
-        self.runtime.block_on(build.run_definition(definition))
+        self.runtime.block_on(build.run_definition(definition)).map_err(or_cancelled)
     }
 }
 
@@ -110,7 +114,7 @@ impl<'a> Build<'a> {
         cancel: &'a CancelToken,
     ) -> Self {
         let ports = &engine.ports;
-        let layers = ports.layers();
+        let layers = ports.layers(cancel);
         let bases = Bases::new(
             ports.blobs.clone(),
             ports.names.clone(),
@@ -159,7 +163,7 @@ impl<'a> Build<'a> {
         let mut warnings = Vec::new();
         let mut epoch = None;
         for platform in self.platforms() {
-            let lowered = self.unless_cancelled(self.lower(&platform, &mut warnings)).await?;
+            let lowered = until(self.cancel, self.lower(&platform, &mut warnings)).await?;
             let solution = self.solve(&lowered.definition).await?;
             solved.push(Solved {
                 platform: lowered.platform,
@@ -170,21 +174,7 @@ impl<'a> Build<'a> {
             // It is the same for all platforms: none of its forms depends on them.
             epoch = lowered.epoch;
         }
-        self.unless_cancelled(self.finish(&solved, solutions, warnings, epoch)).await
-    }
-
-    /// Gives `work` up when the build is cancelled. What it writes appears whole or not at all.
-    pub(crate) async fn unless_cancelled<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let cancelled = Arc::new(Notify::new());
-        let notify = Arc::clone(&cancelled);
-        let _guard = self.cancel.on_cancel(move || notify.notify_one());
-        tokio::select! {
-            done = work => done,
-            () = cancelled.notified() => Err(Error::Cancelled),
-        }
+        until(self.cancel, self.finish(&solved, solutions, warnings, epoch)).await
     }
 
     async fn run_definition(self, definition: &pb::Definition) -> Result<BuildReport, Error> {
@@ -197,7 +187,7 @@ impl<'a> Build<'a> {
         };
         let solved = Solved { platform, chain: solution.chain.clone(), config };
         let epoch = self.request.source_date_epoch;
-        self.unless_cancelled(self.finish(&[solved], vec![solution], Vec::new(), epoch)).await
+        until(self.cancel, self.finish(&[solved], vec![solution], Vec::new(), epoch)).await
     }
 
     async fn finish(
@@ -364,6 +354,11 @@ struct LoweredBuild {
     config: ImageConfig,
     platform: Platform,
     epoch: Option<i64>,
+}
+
+/// Reading that was cut short fails in as many ways as there are readers.
+fn or_cancelled(error: Error) -> Error {
+    if is_cancelled(&error) { Error::Cancelled } else { error }
 }
 
 /// The clock, which decides times that nothing else does; never a key.

@@ -7,8 +7,8 @@ use cooperage_cache::DiskStore;
 use cooperage_executor::Tier;
 use cooperage_image::layer::Ownership;
 use cooperage_llb::ports::{
-    BlobStore, CacheMounts, Downloads, ImageNames, LayerStore, Registry, ResultIndex, StatCache, StepRunner,
-    Upkeep,
+    BlobStore, CacheMounts, CancelToken, Downloads, ImageNames, LayerStore, Registry, ResultIndex, StatCache,
+    StepRunner, Upkeep,
 };
 use cooperage_registry::RegistryClient;
 
@@ -139,11 +139,12 @@ impl Ports {
     }
 
     /// The layers of one build.
-    pub(crate) fn layers(&self) -> Arc<Layers> {
+    pub(crate) fn layers(&self, cancel: &CancelToken) -> Arc<Layers> {
         let ownership = match rustix::process::geteuid().is_root() {
             true => Ownership::Real,
             false => Ownership::Caller,
         };
-        Arc::new(Layers::new(self.layers.clone(), self.blobs.clone(), self.registry.clone(), ownership))
+        let (store, blobs, registry) = (self.layers.clone(), self.blobs.clone(), self.registry.clone());
+        Arc::new(Layers::new(store, blobs, registry, ownership, cancel.clone()))
     }
 }

@@ -6,6 +6,8 @@ use cooperage_llb::ports::StoreError;
 use cooperage_llb::ports::registry::RegistryError;
 use cooperage_llb::ports::step_runner::RunError;
 
+use crate::cancel::is_cancelled;
+
 /// Why a call of the engine did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -131,12 +133,14 @@ impl Error {
         }
     }
 
-    /// Something on the machine's disk that did not succeed, with all its causes. A full disk is told apart.
+    /// Something on the machine's disk that did not succeed, with all its causes. A full disk is told apart, and a
+    /// build that was cancelled.
     pub(crate) fn disk(doing: impl Into<String>, error: &(dyn std::error::Error + 'static)) -> Self {
         let doing = doing.into();
-        match is_full(error) {
-            true => StoreError::Full { path: doing.into() }.into(),
-            false => Self::Environment(format!("{doing}: {}", causes(error))),
+        match () {
+            () if is_cancelled(error) => Self::Cancelled,
+            () if is_full(error) => StoreError::Full { path: doing.into() }.into(),
+            () => Self::Environment(format!("{doing}: {}", causes(error))),
         }
     }
 

@@ -15,10 +15,11 @@ use cooperage_image::{Descriptor, Digest, Hasher};
 use cooperage_llb::ports::layer_store::{BlobForm, LayerBlob};
 use cooperage_llb::ports::registry::BoxFuture;
 use cooperage_llb::ports::result_index::Chain;
-use cooperage_llb::ports::{BlobStore, LayerStore, Registry};
+use cooperage_llb::ports::{BlobStore, CancelToken, LayerStore, Registry};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::Error;
+use crate::cancel::Cancellable;
 
 mod blob;
 mod contents;
@@ -40,6 +41,8 @@ pub(crate) struct Layers {
     blobs: Arc<dyn BlobStore>,
     registry: Arc<dyn Registry>,
     ownership: Ownership,
+    /// Ends the reading of large files.
+    cancel: CancelToken,
     nonce: u64,
     /// One permit a core: each layer that is compressed or unpacked holds some MiB of buffers.
     work: Semaphore,
@@ -61,8 +64,8 @@ struct State {
     directories: HashMap<LayerId, Arc<OnceCell<PathBuf>>>,
     /// One cell a blob: it is fetched once.
     fetches: HashMap<Digest, Arc<OnceCell<()>>>,
-    /// One cell a layer and form: it is compressed once.
-    written: HashMap<(LayerId, BlobForm), Arc<OnceCell<LayerBlob>>>,
+    /// One cell a layer, form and compression level: it is compressed once.
+    written: HashMap<(LayerId, BlobForm, Option<u32>), Arc<OnceCell<LayerBlob>>>,
     /// Layers that nobody needed yet.
     deferred: HashMap<LayerId, Arc<dyn Deferred>>,
     /// Where blobs that are not in the blob store can be read: OCI layouts.
@@ -75,12 +78,14 @@ impl Layers {
         blobs: Arc<dyn BlobStore>,
         registry: Arc<dyn Registry>,
         ownership: Ownership,
+        cancel: CancelToken,
     ) -> Self {
         Self {
             store,
             blobs,
             registry,
             ownership,
+            cancel,
             nonce: nonce(),
             work: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
             state: Mutex::default(),
@@ -205,6 +210,11 @@ impl Layers {
     /// Who owns what is written to the store.
     pub(crate) fn ownership(&self) -> Ownership {
         self.ownership
+    }
+
+    /// `reader`, until the build is cancelled.
+    fn cancellable<R>(&self, reader: R) -> Cancellable<R> {
+        Cancellable::new(reader, self.cancel.clone())
     }
 
     /// Waits for a core.

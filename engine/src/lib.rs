@@ -18,6 +18,7 @@
 
 mod base;
 mod build;
+mod cancel;
 mod context;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ mod output;
 mod report;
 mod request;
 mod secrets;
+mod side_by_side;
 mod solve;
 mod subrequests;
 mod warning;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cooperage_image::{Digest, Hasher};
@@ -12,7 +13,9 @@ use cooperage_llb::graph::{Graph, VertexId};
 use cooperage_llb::ports::CancelToken;
 use cooperage_llb::ports::result_index::{Chain, StepResult};
 use cooperage_solver::{Effect, Event as Answer, Options, Outcome, State, step};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::Error;
 use crate::event::EventSink;
@@ -27,6 +30,10 @@ mod progress;
 mod reason;
 
 use progress::Progress;
+
+/// Messages between the steps and the driver, each at most one read of a step's output (64 KiB): a step that
+/// prints faster than the user's terminal takes it waits, as it would for a pipe.
+const MESSAGES_IN_FLIGHT: usize = 64;
 
 /// What a solve found.
 pub(crate) struct Solution {
@@ -49,16 +56,15 @@ pub(crate) async fn solve(
     if graph.result().is_none() {
         return Ok(Solution { chain: Chain::default(), steps: Vec::new(), recorded: Vec::new() });
     }
-    let (sender, receiver) = unbounded_channel();
-    let to_driver = sender.clone();
-    let _cancelled = cancel.on_cancel(move || {
-        // The driver may be gone already.
-        drop(to_driver.send(Message::Answer(Answer::Cancel)));
-    });
+    let (sender, receiver) = channel(MESSAGES_IN_FLIGHT);
+    let cancelled = Arc::new(Notify::new());
+    let notify = Arc::clone(&cancelled);
+    let _guard = cancel.on_cancel(move || notify.notify_one());
     let driver = Driver {
         graph: Arc::new(graph.clone()),
         workshop: Arc::clone(workshop),
         sender,
+        cancelled,
         failures: Arc::default(),
         tokens: HashMap::new(),
         recorded: Vec::new(),
@@ -87,7 +93,8 @@ type Failures = Arc<Mutex<HashMap<VertexId, OpFailure>>>;
 struct Driver<'a> {
     graph: Arc<Graph>,
     workshop: Arc<Workshop>,
-    sender: UnboundedSender<Message>,
+    sender: Sender<Message>,
+    cancelled: Arc<Notify>,
     failures: Failures,
     tokens: HashMap<VertexId, CancelToken>,
     recorded: Vec<StepResult>,
@@ -95,11 +102,7 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    async fn run(
-        mut self,
-        mut state: State,
-        mut receiver: UnboundedReceiver<Message>,
-    ) -> Result<Solution, Error> {
+    async fn run(mut self, mut state: State, mut receiver: Receiver<Message>) -> Result<Solution, Error> {
         let mut answer = Answer::Start;
         loop {
             if let Answer::Recorded { result, .. } = &answer {
@@ -111,18 +114,27 @@ impl Driver<'_> {
                     return self.end(outcome);
                 }
             }
-            answer = loop {
-                match receiver.recv().await {
-                    Some(Message::Answer(answer)) => break answer,
-                    Some(Message::Tell(vertex, Tell::Log(stream, bytes))) => {
-                        self.progress.log(vertex, stream, bytes);
-                    }
-                    Some(Message::Tell(vertex, Tell::Missed(because))) => {
-                        self.progress.missed(vertex, because)
-                    }
-                    None => return Err(Error::Internal("the solver waits and nothing works".to_owned())),
-                }
+            answer = self.next(&mut receiver).await?;
+        }
+    }
+
+    /// The next answer; what there is to tell before it is told.
+    async fn next(&mut self, receiver: &mut Receiver<Message>) -> Result<Answer, Error> {
+        loop {
+            let message = tokio::select! {
+                biased;
+                // It is notified once.
+                () = self.cancelled.notified() => return Ok(Answer::Cancel),
+                message = receiver.recv() => message,
             };
+            match message {
+                Some(Message::Answer(answer)) => return Ok(answer),
+                Some(Message::Tell(vertex, Tell::Log(stream, bytes))) => {
+                    self.progress.log(vertex, stream, bytes);
+                }
+                Some(Message::Tell(vertex, Tell::Missed(because))) => self.progress.missed(vertex, because),
+                None => return Err(Error::Internal("the solver waits and nothing works".to_owned())),
+            }
         }
     }
 
@@ -161,7 +173,10 @@ impl Driver<'_> {
         let failures = Arc::clone(&self.failures);
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            let answer = match performer.perform(effect).await {
+            let performed = AssertUnwindSafe(performer.perform(effect)).catch_unwind().await;
+            // Without an answer the driver would wait for ever.
+            let performed = performed.unwrap_or_else(|_| Err(panicked().into()));
+            let answer = match performed {
                 Ok(answer) => answer,
                 Err(OpFailure::Cancelled) => Answer::Stopped { vertex },
                 Err(failure) => {
@@ -170,7 +185,7 @@ impl Driver<'_> {
                 }
             };
             // The driver is gone only if it failed itself.
-            drop(sender.send(Message::Answer(answer)));
+            drop(sender.send(Message::Answer(answer)).await);
         });
     }
 
@@ -193,6 +208,10 @@ impl Driver<'_> {
             }
         }
     }
+}
+
+fn panicked() -> Error {
+    Error::Internal("a step panicked, as said above".to_owned())
 }
 
 /// Another one for each build: keys of steps whose cache is ignored.

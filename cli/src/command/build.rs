@@ -18,7 +18,7 @@ pub(super) fn run(engine: &Engine, args: &Build, interrupt: &Interrupt) -> Resul
     let request = request(args)?;
     check(args, &request)?;
     let display = display(args)?;
-    let result = engine.build_until(&request, &|event| display.show(event), interrupt.token());
+    let result = engine.build_until(&request, &|event| display.show(event), interrupt.catch());
     display.finish();
     report(&result?, args, &request, display.is_quiet())
 }

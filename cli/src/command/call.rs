@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 pub(super) fn run(engine: &Engine, args: &Build, call: Call, interrupt: &Interrupt) -> Result<()> {
     let request = request::request(args)?;
     let display = build::display(args)?;
-    let token = interrupt.token();
+    let token = interrupt.catch();
     let show = |event| display.show(event);
     match call.question {
         Question::Describe => {

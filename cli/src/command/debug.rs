@@ -13,9 +13,15 @@ use crate::args::{Build, LlbFormat};
 use crate::interrupt::Interrupt;
 use crate::table;
 
-pub(super) fn dump_llb(engine: &Engine, args: &Build, format: LlbFormat) -> Result<()> {
+pub(super) fn dump_llb(
+    engine: &Engine,
+    args: &Build,
+    format: LlbFormat,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let request = request::request(args)?;
     let display = build::display(args)?;
-    let definition = engine.definition(&request::request(args)?, &|event| display.show(event));
+    let definition = engine.definition(&request, &|event| display.show(event), interrupt.catch());
     display.finish();
     let definition = definition?;
     let graph = || Graph::from_definition(&definition).context("the frontend made an invalid definition");
@@ -42,7 +48,7 @@ pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Inte
     let request = request::request(args)?;
     build::check(args, &request)?;
     let display = build::display(args)?;
-    let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.token());
+    let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.catch());
     display.finish();
     build::report(&result?, args, &request, display.is_quiet())
 }

@@ -6,6 +6,7 @@ use cooperage::image::{Platform, Reference};
 
 use super::print;
 use crate::args::{Images, Progress};
+use crate::interrupt::Interrupt;
 use crate::{progress, table};
 
 pub(super) fn list(engine: &Engine, how: &Images) -> Result<()> {
@@ -46,16 +47,21 @@ pub(super) fn remove(engine: &Engine, images: &[Reference]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn pull(engine: &Engine, image: &Reference, platform: Option<&Platform>) -> Result<()> {
+pub(super) fn pull(
+    engine: &Engine,
+    image: &Reference,
+    platform: Option<&Platform>,
+    interrupt: &Interrupt,
+) -> Result<()> {
     let display = progress::display(Progress::Auto)?;
-    let pulled = engine.pull(image, platform, &|event| display.show(event));
+    let pulled = engine.pull(image, platform, &|event| display.show(event), interrupt.catch());
     display.finish();
     print(&format!("{} {}\n", image.familiar(), pulled?.digest))
 }
 
-pub(super) fn push(engine: &Engine, image: &Reference) -> Result<()> {
+pub(super) fn push(engine: &Engine, image: &Reference, interrupt: &Interrupt) -> Result<()> {
     let display = progress::display(Progress::Auto)?;
-    let pushed = engine.push(image, &|event| display.show(event));
+    let pushed = engine.push(image, &|event| display.show(event), interrupt.catch());
     display.finish();
     print(&format!("{} {}\n", image.familiar(), pushed?.digest))
 }

@@ -2,6 +2,9 @@
 
 use cooperage::llb::ports::step_runner::Stream;
 
+/// A line that is longer than this is shown in pieces, in bytes: a program may never end its line.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
 /// Holds back what has no line break yet, each stream for itself: a program writes lines in pieces, and the
 /// pieces of two streams come mixed.
 #[derive(Default)]
@@ -33,10 +36,22 @@ struct Rest {
 impl Rest {
     fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         self.rest.extend_from_slice(bytes);
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
-        let rest = self.rest.split_off(end + 1);
-        let complete = std::mem::replace(&mut self.rest, rest);
-        complete[..end].split(|byte| *byte == b'\n').map(text).collect()
+        let mut lines = Vec::new();
+        if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.rest.split_off(end + 1);
+            let complete = std::mem::replace(&mut self.rest, rest);
+            lines.extend(complete[..end].split(|byte| *byte == b'\n').map(text));
+        }
+        if self.rest.len() >= LINE_BYTES_MAX {
+            // Not in the middle of a character.
+            let end = match std::str::from_utf8(&self.rest) {
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                _ => self.rest.len(),
+            };
+            let rest = self.rest.split_off(end);
+            lines.push(text(&std::mem::replace(&mut self.rest, rest)));
+        }
+        lines
     }
 
     fn finish(&mut self) -> Option<String> {
@@ -65,5 +80,19 @@ mod tests {
         assert_eq!(lines.push(Stream::Stderr, b"cho\n"), ["+ echo"]);
         assert_eq!(lines.finish().collect::<Vec<_>>(), ["d"]);
         assert_eq!(lines.finish().count(), 0);
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_held_back() {
+        let mut lines = Lines::default();
+        let mut shown = Vec::new();
+        let text = "x\u{20ac}".repeat(250_000);
+        for piece in text.as_bytes().chunks(10_001) {
+            shown.extend(lines.push(Stream::Stdout, piece));
+            assert!(lines.stdout.rest.len() < LINE_BYTES_MAX);
+        }
+        shown.extend(lines.finish());
+        assert!(shown.len() > 10);
+        assert_eq!(shown.concat(), text);
     }
 }

@@ -11,6 +11,7 @@ use super::{Exporter, Solved};
 use crate::Error;
 use crate::build::now;
 use crate::output::ImageForm;
+use crate::side_by_side::side_by_side;
 
 /// An image of one platform, all parts in the blob store but the layers of its base.
 pub(crate) struct Assembled {
@@ -53,16 +54,11 @@ impl Exporter<'_> {
     /// All layers as blobs, compressed side by side.
     async fn layer_blobs(&self, solved: &Solved, form: ImageForm) -> Result<Vec<LayerBlob>, Error> {
         let blob_form = BlobForm { compression: form.compression, epoch: self.epoch };
-        let mut writing = Vec::new();
-        for id in &solved.chain.layers {
+        let writing = solved.chain.layers.iter().map(|id| {
             let (layers, id) = (std::sync::Arc::clone(&self.layers), id.clone());
-            writing.push(tokio::spawn(async move { layers.blob(&id, blob_form, form.level).await }));
-        }
-        let mut blobs = Vec::with_capacity(writing.len());
-        for one in writing {
-            blobs.push(one.await.map_err(|e| Error::Internal(e.to_string()))??);
-        }
-        Ok(blobs)
+            async move { layers.blob(&id, blob_form, form.level).await }
+        });
+        side_by_side(writing).await
     }
 
     /// Fills in the times that the frontend could not know, and evens the history out with the layers

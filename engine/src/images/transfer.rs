@@ -1,9 +1,11 @@
 //! `cooper pull` and `cooper push`: whole images between the local store and a registry.
 
 use cooperage_image::{Descriptor, Index, Manifest, Platform, Reference, media_type};
+use cooperage_llb::ports::CancelToken;
 use futures_util::future::try_join_all;
 
 use crate::build::Tasks;
+use crate::cancel::until;
 use crate::event::EventSink;
 use crate::{Engine, Error};
 
@@ -15,11 +17,12 @@ impl Engine {
         name: &Reference,
         platform: Option<&Platform>,
         events: EventSink<'_>,
+        cancel: &CancelToken,
     ) -> Result<Descriptor, Error> {
         let tasks = Tasks::new(events);
         let host = Platform::host();
         let work = self.pull_all(name, platform.unwrap_or(&host), &tasks);
-        self.runtime.block_on(tasks.run(&format!("pulling {}", name.familiar()), work))
+        self.runtime.block_on(tasks.run(&format!("pulling {}", name.familiar()), until(cancel, work)))
     }
 
     async fn pull_all(
@@ -59,12 +62,16 @@ impl Engine {
     }
 
     /// Pushes the image `name` to its registry, every platform that is in the store.
-    pub fn push(&self, name: &Reference, events: EventSink<'_>) -> Result<Descriptor, Error> {
+    pub fn push(
+        &self,
+        name: &Reference,
+        events: EventSink<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Descriptor, Error> {
         let top = self.named(name)?;
         let tasks = Tasks::new(events);
-        self.runtime.block_on(
-            tasks.run(&format!("pushing {}", name.familiar()), self.push_all(name, &top, &tasks)),
-        )?;
+        let work = until(cancel, self.push_all(name, &top, &tasks));
+        self.runtime.block_on(tasks.run(&format!("pushing {}", name.familiar()), work))?;
         Ok(top)
     }
 

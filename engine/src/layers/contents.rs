@@ -41,11 +41,11 @@ impl Contents {
     pub(super) fn open_in(layers: &Layers, file: &File) -> io::Result<Box<dyn Read + Send>> {
         match &file.content {
             Content::Inline(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
-            Content::Local { path, seen } => Ok(Box::new(Unchanged::open(path, *seen)?)),
+            Content::Local { path, seen } => Ok(Box::new(layers.cancellable(Unchanged::open(path, *seen)?))),
             Content::Layer { layer, path } => {
                 let directory = layers.made_directory(layer).map_err(io::Error::other)?;
                 let path = directory.join(as_path(path));
-                open_file(&path).map(|file| Box::new(file) as Box<dyn Read + Send>)
+                Ok(Box::new(layers.cancellable(open_file(&path)?)))
             }
         }
     }

@@ -11,20 +11,16 @@ use cooperage_llb::ports::result_index::Chain;
 
 use super::{Contents, Layers};
 use crate::Error;
+use crate::side_by_side::side_by_side;
 
 impl Layers {
     /// Directories of a chain, lowest first, made side by side where they are missing.
     pub(crate) async fn directories(self: &Arc<Self>, chain: &Chain) -> Result<Vec<PathBuf>, Error> {
-        let mut tasks = Vec::new();
-        for id in &chain.layers {
+        let making = chain.layers.iter().map(|id| {
             let (layers, id) = (Arc::clone(self), id.clone());
-            tasks.push(tokio::spawn(async move { layers.directory(&id).await }));
-        }
-        let mut directories = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            directories.push(task.await.map_err(|e| Error::Internal(e.to_string()))??);
-        }
-        Ok(directories)
+            async move { layers.directory(&id).await }
+        });
+        side_by_side(making).await
     }
 
     /// Directories of those layers of a chain that change anything: what an overlay is stacked from.
@@ -134,8 +130,10 @@ impl Layers {
         let workspace = self.store.workspace()?;
         let directory = workspace.path().join("fs");
         make(&directory)?;
-        let unpacked = tokio::task::block_in_place(|| layer::unpack(reader, &directory, id, self.ownership))
-            .map_err(|e| Error::disk(format!("unpacking layer {digest}"), &e))?;
+        let unpacked = tokio::task::block_in_place(|| {
+            layer::unpack(self.cancellable(reader), &directory, id, self.ownership)
+        })
+        .map_err(|e| Error::disk(format!("unpacking layer {digest}"), &e))?;
         if unpacked.diff_id != blob.diff_id {
             return Err(Error::Environment(format!(
                 "layer {digest} unpacks to {}, but its image says {}: the image is damaged",

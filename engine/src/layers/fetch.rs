@@ -44,7 +44,8 @@ impl Layers {
     }
 
     fn import(&self, digest: &Digest, path: &std::path::Path) -> Result<(), Error> {
-        let mut file = std::fs::File::open(path).map_err(Error::file("open", path))?;
+        let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
+        let mut file = self.cancellable(file);
         let mut writer = self.blobs.writer()?;
         tokio::task::block_in_place(|| std::io::copy(&mut file, &mut writer))
             .map_err(Error::file("copy", path))?;

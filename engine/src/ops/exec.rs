@@ -15,6 +15,7 @@ use cooperage_llb::ports::{CancelToken, Workspace};
 
 use super::{OpFailure, Workshop, kept};
 use crate::Error;
+use crate::cancel::until;
 use crate::error::Kind;
 
 /// What PATH is when nobody set it.
@@ -53,7 +54,8 @@ impl Workshop {
         cancel: &CancelToken,
     ) -> Result<Vec<Chain>, OpFailure> {
         let meta = op.meta.clone().unwrap_or_default();
-        let prepared = self.prepare(op, &meta, inputs, cancel).await?;
+        // A base may have to be fetched first, which takes as long as it takes.
+        let prepared = until(cancel, self.prepare(op, &meta, inputs, cancel)).await?;
         let runner = self.ports.runner()?;
         let (step, cancel) = (prepared.step.clone(), cancel.clone());
         let ran = tokio::task::spawn_blocking(move || runner.run(&step, log.as_ref(), &cancel));

@@ -8,18 +8,18 @@ use cooperage_llb::pb::op::Op;
 use cooperage_llb::ports::CancelToken;
 use cooperage_llb::ports::result_index::{Chain, StepResult};
 use cooperage_solver::{Effect, Event as Answer, Input, Keys};
-use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use super::log::Sending;
 use super::{Message, Tell, reason};
 use crate::Error;
+use crate::cancel::until;
 use crate::ops::{OpFailure, Workshop};
 
 pub(super) struct Performer {
     pub(super) graph: Arc<Graph>,
     pub(super) workshop: Arc<Workshop>,
-    pub(super) sender: UnboundedSender<Message>,
+    pub(super) sender: Sender<Message>,
     pub(super) vertex: VertexId,
     pub(super) token: CancelToken,
 }
@@ -28,17 +28,17 @@ impl Performer {
     pub(super) async fn perform(self, effect: Effect) -> Result<Answer, OpFailure> {
         let vertex = self.vertex;
         match effect {
-            Effect::Source { .. } => self.or_stopped(self.source()).await,
+            Effect::Source { .. } => until(&self.token, self.source()).await,
             Effect::Lookup { key, .. } => {
                 let hit = self.lookup(&key).await?;
                 Ok(Answer::Looked { vertex, hit })
             }
             Effect::Digest { inputs, .. } => {
-                let digests = self.or_stopped(self.workshop.digests(&inputs)).await?;
+                let digests = until(&self.token, self.workshop.digests(&inputs)).await?;
                 Ok(Answer::Digested { vertex, digests })
             }
             Effect::MatchContent { op, inputs, keys, .. } => {
-                let hit = self.or_stopped(self.matching(&op, &inputs, &keys)).await?;
+                let hit = until(&self.token, self.matching(&op, &inputs, &keys)).await?;
                 Ok(Answer::Matched { vertex, hit })
             }
             Effect::Run { inputs, keys, .. } => self.run(&inputs, &keys).await,
@@ -48,17 +48,6 @@ impl Performer {
             Effect::Cancel { .. } | Effect::Done { .. } | Effect::Finish(_) => {
                 Err(Error::Internal("an effect that asks for nothing was performed".to_owned()).into())
             }
-        }
-    }
-
-    /// Gives up when the token is cancelled; for work that leaves nothing behind when it is dropped.
-    async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, OpFailure>>) -> Result<T, OpFailure> {
-        let notify = Arc::new(Notify::new());
-        let waker = Arc::clone(&notify);
-        let _guard = self.token.on_cancel(move || waker.notify_one());
-        tokio::select! {
-            done = work => done,
-            () = notify.notified() => Err(OpFailure::Cancelled),
         }
     }
 
@@ -96,14 +85,14 @@ impl Performer {
         } else {
             None
         };
-        self.explain(keys)?;
+        self.explain(keys).await?;
         let chains: Vec<Chain> = inputs.iter().map(|input| input.chain.clone()).collect();
         let log = Arc::new(Sending { vertex, sender: self.sender.clone() });
         let work = self.workshop.run(self.vertex(), &chains, log, &self.token);
         let made = match self.vertex().body() {
             // A step is stopped by its runner, which waits for its processes.
             Op::Exec(_) => work.await?,
-            _ => self.or_stopped(work).await?,
+            _ => until(&self.token, work).await?,
         };
         if shared_work {
             // Recorded while the lock is held, so that who waits for it finds the result.
@@ -163,7 +152,7 @@ impl Performer {
     }
 
     /// Says why the cache had nothing, when an earlier build of this step can be compared with.
-    fn explain(&self, keys: &Keys) -> Result<(), OpFailure> {
+    async fn explain(&self, keys: &Keys) -> Result<(), OpFailure> {
         if !keys.to_replace().is_empty() {
             return Ok(());
         }
@@ -172,7 +161,7 @@ impl Performer {
             return Ok(());
         }
         let because = reason::text(&differences);
-        drop(self.sender.send(Message::Tell(self.vertex, Tell::Missed(because))));
+        drop(self.sender.send(Message::Tell(self.vertex, Tell::Missed(because))).await);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::location;
 use crate::build::Build;
+use crate::cancel::until;
 use crate::event::EventSink;
 use crate::warning::{Warning, lines};
 use crate::{BuildRequest, Engine, Error, context};
@@ -49,8 +50,9 @@ impl Engine {
     ) -> Result<CheckReport, Error> {
         let build = Build::new(self, request, context::read(request)?, events, cancel);
         let platform = build.platforms().remove(0);
-        let (diagnostics, outcome) =
-            self.runtime.block_on(build.unless_cancelled(async { Ok(build.ask(&platform, lint).await) }))?;
+        let (diagnostics, outcome) = self
+            .runtime
+            .block_on(until(cancel, async { Ok::<_, Error>(build.ask(&platform, lint).await) }))?;
         if let Err(Error::Cancelled) = outcome {
             return Err(Error::Cancelled);
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::columns::columns;
 use super::location;
 use crate::build::Build;
+use crate::cancel::until;
 use crate::event::EventSink;
 use crate::{BuildRequest, Engine, Error, context};
 
@@ -30,7 +31,7 @@ impl Engine {
         let build = Build::new(self, request, context::read(request)?, events, cancel);
         let platform = build.platforms().remove(0);
         let outline =
-            self.runtime.block_on(build.unless_cancelled(async { build.ask(&platform, outline).await.1 }))?;
+            self.runtime.block_on(until(cancel, async { build.ask(&platform, outline).await.1 }))?;
         Ok(OutlineReport { outline, source: build.into_source() })
     }
 }
