@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Response;
 use reqwest::header::HeaderValue;
+use tokio::sync::OnceCell;
 
 use crate::CredentialSources;
 use crate::bearer_token::{self, Token};
@@ -109,12 +110,14 @@ impl Scopes {
 }
 
 type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+type Search = Arc<OnceCell<Credentials>>;
 
 /// The memory of one client. Bounded by the repositories that a build names.
 pub(crate) struct Authorizer {
     sources: CredentialSources,
     challenges: Mutex<HashMap<String, Challenge>>,
-    credentials: Mutex<HashMap<(String, String), Credentials>>,
+    /// By host and repository.
+    credentials: Mutex<HashMap<(String, String), Search>>,
     tokens: Mutex<HashMap<(String, Scopes), Slot>>,
 }
 
@@ -131,15 +134,14 @@ impl Authorizer {
     /// The credentials for `target`, looked up once.
     pub(crate) async fn credentials(&self, target: &Target) -> Result<Credentials, Failure> {
         let place = (target.host.clone(), target.repository.clone());
-        if let Some(known) = lock(&self.credentials).get(&place) {
-            return Ok(known.clone());
-        }
-        let (sources, (host, repository)) = (self.sources.clone(), place.clone());
-        let found = tokio::task::spawn_blocking(move || sources.find(&host, &repository))
-            .await
-            .map_err(|_| Failure::Hopeless("the search for credentials was stopped".to_owned()))??;
-        lock(&self.credentials).insert(place, found.clone());
-        Ok(found)
+        let cell = Arc::clone(lock(&self.credentials).entry(place.clone()).or_default());
+        // Once however many transfers begin together: a helper may ask the user, or a cloud that counts.
+        let find = || async {
+            let (sources, (host, repository)) = (self.sources.clone(), place);
+            let found = tokio::task::spawn_blocking(move || sources.find(&host, &repository)).await;
+            found.map_err(|_| Failure::Hopeless("the search for credentials was stopped".to_owned()))?
+        };
+        cell.get_or_try_init(find).await.cloned()
     }
 
     /// What to show before being asked: nothing for a registry that never asked.

@@ -121,6 +121,7 @@ fn by_post(challenge: &Bearer, scopes: &Scopes, grant: &[(&str, &str)]) -> Reque
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     request.headers.insert(CONTENT_TYPE, form_type);
     request.body = Bytes::from(body);
+    request.secret = true;
     request
 }
 

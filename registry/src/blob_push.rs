@@ -70,10 +70,15 @@ impl RegistryClient {
                     }
                     return Ok(false);
                 }
-                // Who may not read the other repository, or asks a registry without mounts, can still
-                // upload; who may not write here either learns it from that.
+                // Who may not read the other repository, or asks a registry whose mounts do not work, can
+                // still upload; who may not write here either learns it from that.
                 Err(Failure::Denied(_) | Failure::Missing | Failure::Protocol(_)) => return Ok(false),
-                Err(failure) => attempts.again(failure).await?,
+                Err(failure @ Failure::Transient { .. }) => {
+                    if attempts.again(failure).await.is_err() {
+                        return Ok(false);
+                    }
+                }
+                Err(failure) => return Err(attempts.error(failure)),
             }
         }
     }

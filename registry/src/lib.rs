@@ -21,6 +21,7 @@ mod failure;
 mod manifest;
 mod options;
 mod refusal;
+mod resolver;
 mod retry;
 mod target;
 mod tls;

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use cooperage_llb::ports::registry::RegistryError;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use crate::RetryPolicy;
 use crate::failure::{Failure, Subject};
@@ -93,9 +96,43 @@ fn delays(policy: &RetryPolicy) -> ExponentialBackoff {
         .build()
 }
 
-/// The pause that a `Retry-After` header asks for, in its form of seconds (RFC 9110, section 10.2.3). A date
-/// would need the clock of the other side to be right; the back-off serves as well.
-pub(crate) fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
-    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+/// The pause that a `Retry-After` header asks for (RFC 9110, section 10.2.3): seconds, or a time by the other side's
+/// own clock, which its `Date` tells.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = time_of(headers.get(DATE)?.to_str().ok()?)?;
+    // What is over already asks for no pause.
+    Duration::try_from(time_of(text)? - now).ok()
+}
+
+/// An HTTP date in its preferred form: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn time_of(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text.trim(), &Rfc2822).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_in_seconds_and_until_a_time_of_the_other_side() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (asked, date, seconds) in [
+            ("7", "", Some(7)),
+            (" 7 ", date, Some(7)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", date, Some(30)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", date, None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", "", None),
+            ("soon", date, None),
+            ("-1", date, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, asked.parse().unwrap());
+            headers.insert(DATE, date.parse().unwrap());
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{asked}");
+        }
+    }
 }

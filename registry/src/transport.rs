@@ -9,6 +9,7 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use crate::authorizer::Authorization;
 use crate::failure::Failure;
+use crate::resolver::Resolver;
 use crate::target::{is_loopback, named};
 use crate::{Options, Timeouts};
 
@@ -22,11 +23,13 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether the body proves who we are: then it goes to no other place than `url`'s.
+    pub(crate) secret: bool,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), secret: false }
     }
 }
 
@@ -77,6 +80,10 @@ impl Transport {
             self.check_downgrade(&url, &to)?;
             if to.origin() != url.origin() {
                 authorization = None;
+                if request.secret {
+                    let detail = format!("{} leads to {}, which gets no credentials", bare(&url), bare(&to));
+                    return Err(Failure::Protocol(detail));
+                }
             }
             url = to;
         }
@@ -163,6 +170,7 @@ impl Transport {
             .tls_backend_preconfigured(self.tls()?.0.clone())
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(self.options.timeouts.connect)
+            .dns_resolver(Resolver::of("/etc/resolv.conf"))
             .user_agent(self.options.user_agent.as_str());
         if direct {
             builder = builder.no_proxy();
@@ -227,9 +235,14 @@ pub(crate) fn location(response: &Response) -> Result<Url, Failure> {
     };
     let header = response.headers().get(LOCATION).ok_or_else(|| wrong("without a Location"))?;
     let text = header.to_str().map_err(|_| wrong("with a malformed Location"))?;
-    let url = response.url().join(text).map_err(|_| wrong("with a malformed Location"))?;
+    let mut url = response.url().join(text).map_err(|_| wrong("with a malformed Location"))?;
     match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
+        "http" | "https" if url.has_host() => {
+            url.set_fragment(None);
+            // Both can be set where there is a host.
+            let _always = url.set_username("").and_then(|()| url.set_password(None));
+            Ok(url)
+        }
         _ => Err(wrong("with a Location that is not of HTTP")),
     }
 }

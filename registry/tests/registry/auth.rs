@@ -223,6 +223,47 @@ async fn a_redirect_and_a_foreign_location_get_no_credentials() {
 }
 
 #[tokio::test]
+async fn a_password_in_a_form_is_not_sent_elsewhere() {
+    let (registry, elsewhere) = (Script::bind(), Script::bind());
+    elsewhere.play([]);
+    let away = format!("http://{}/token", elsewhere.host);
+    let server = Script::of([
+        reply("405 Method Not Allowed").length(0),
+        reply("307 Temporary Redirect").header("Location", &away).length(0),
+    ]);
+    registry.play([ask(&server.host, "repository:a:pull")]);
+    let (_kept, client) = client_with(&registry.host, &password("u:hunter2"));
+    let error = client.manifest(&image(&registry.host, "a:1")).await.unwrap_err().to_string();
+    assert!(error.ends_with(&format!("leads to {away}, which gets no credentials")), "{error}");
+    assert!(elsewhere.seen().is_empty());
+    server.seen();
+    registry.seen();
+}
+
+#[tokio::test]
+async fn a_helper_is_asked_once_by_many_transfers() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let helper = directory.path().join("docker-credential-counting");
+    let script = "#!/bin/sh\necho x >> \"${0%/*}/runs\"\necho '{\"Username\":\"u\",\"Secret\":\"p\"}'\n";
+    std::fs::write(&helper, script).unwrap();
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("config.json");
+    std::fs::write(&path, r#"{"credsStore":"counting"}"#).unwrap();
+    let credentials = CredentialSources {
+        docker_config: Some(path),
+        helper_path: Some(directory.path().into()),
+        ..CredentialSources::default()
+    };
+    let client = RegistryClient::new(Options { credentials, ..options() }).unwrap();
+    let registry = Script::of(vec![manifest(); 3]);
+    let name = image(&registry.host, "a:1");
+    let (a, b, c) = tokio::join!(client.manifest(&name), client.manifest(&name), client.manifest(&name));
+    assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{a:?}");
+    assert_eq!(std::fs::read_to_string(directory.path().join("runs")).unwrap(), "x\n");
+}
+
+#[tokio::test]
 async fn what_a_storage_refuses_is_told_without_the_signature() {
     let (descriptor, _) = blob(500);
     let (registry, storage) = (Script::bind(), Script::bind());

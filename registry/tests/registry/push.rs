@@ -75,6 +75,16 @@ async fn a_mount_nobody_allows_is_an_upload() {
 }
 
 #[tokio::test]
+async fn a_mount_that_fails_for_long_is_an_upload() {
+    let (descriptor, _) = blob(1);
+    let attempts = options().retry.attempts as usize;
+    let script = Script::of(vec![reply("503 Service Unavailable").length(0); attempts]);
+    let name = image(&script.host, "a:1");
+    assert!(!client().mount_blob(&name, &descriptor.digest, "b").await.unwrap());
+    script.seen();
+}
+
+#[tokio::test]
 async fn an_upload_that_broke_begins_anew_and_tells_each_byte_once() {
     let (descriptor, bytes) = blob(100_000);
     let script = Script::of([
