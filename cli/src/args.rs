@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use cooperage::Tier;
 use cooperage::image::{Platform, Reference};
+use cooperage::{Entitlement, Tier};
 
 use crate::call::{Call, CallValue};
 
@@ -124,6 +124,15 @@ pub(crate) struct Build {
     /// Ask about the Dockerfile instead of building it: check, outline, targets or subrequests.describe, with ,format=json
     #[arg(long, value_name = "QUESTION", overrides_with = "check")]
     pub(crate) call: Option<CallValue>,
+    /// Secret for RUN --mount=type=secret: id=ID[,src=FILE|,env=VARIABLE]; may be repeated
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) secret: Vec<String>,
+    /// Agent for RUN --mount=type=ssh: default or ID[=SOCKET]; may be repeated
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) ssh: Vec<String>,
+    /// Allow what RUN steps must not do otherwise: network.host or security.insecure; may be repeated
+    #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
+    pub(crate) allow: Vec<Entitlement>,
     /// How progress is shown [env: BUILDKIT_PROGRESS]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) progress: Option<Progress>,

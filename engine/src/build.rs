@@ -29,9 +29,10 @@ use crate::request::NetworkSpec;
 use crate::secrets::Secrets;
 use crate::solve::{self, Solution};
 use crate::warning::Warning;
-use crate::{BuildReport, BuildRequest, Engine, Error, export};
+use crate::{BuildReport, BuildRequest, Engine, Error, entitlement, export};
 
 mod check;
+mod given;
 mod tasks;
 
 use check::check_outputs;
@@ -56,6 +57,7 @@ impl Engine {
     ) -> Result<BuildReport, Error> {
         let inputs = context::read(request)?;
         check_outputs(request)?;
+        given::check(request)?;
         self.runtime.block_on(Build::new(self, request, inputs, events, cancel).run()).map_err(or_cancelled)
     }
 
@@ -85,6 +87,7 @@ impl Engine {
     ) -> Result<BuildReport, Error> {
         let inputs = context::read_directories(request)?;
         check_outputs(request)?;
+        given::check(request)?;
         let build = Build::new(self, request, inputs, events, cancel);
         self.runtime.block_on(build.run_definition(definition)).map_err(or_cancelled)
     }
@@ -129,6 +132,7 @@ impl<'a> Build<'a> {
             bases,
             stats: StatDigests::new(ports.stats.clone()),
             secrets: Secrets::new(&request.secrets),
+            agents: request.ssh.clone(),
             directories: inputs.directories,
             walked: std::sync::Mutex::default(),
             recorded: std::sync::Mutex::default(),
@@ -230,6 +234,9 @@ impl<'a> Build<'a> {
 
     async fn solve(&self, definition: &pb::Definition) -> Result<Solution, Error> {
         let graph = Graph::from_definition(definition).map_err(|e| Error::Definition(e.to_string()))?;
+        if let Some((vertex, failure)) = entitlement::missing(&graph, &self.request.allow) {
+            return Err(solve::error_of(&graph, vertex, failure));
+        }
         solve::solve(&graph, &self.workshop, self.engine.max_parallel, self.events, self.cancel).await
     }
 

@@ -20,7 +20,9 @@ mod base;
 mod build;
 mod cancel;
 mod context;
+mod csv;
 mod engine;
+mod entitlement;
 mod error;
 mod event;
 mod excerpt;
@@ -54,7 +56,10 @@ pub use event::{Event, EventSink, StepEnd, StepId};
 pub use images::{ImageDetails, ImageSummary};
 pub use output::{Output, OutputError};
 pub use report::{BuildReport, BuiltImage, StepSummary};
-pub use request::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, RequestError, SecretSource};
+pub use request::{
+    BuildRequest, ContextSpec, DockerfileSpec, Entitlement, NetworkSpec, RequestError, SecretSource,
+    parse_ssh,
+};
 pub use subrequests::{CheckError, CheckReport, OutlineReport, Subrequest, TargetsReport, subrequests};
 pub use warning::Warning;
 pub use whole_file::write_whole;

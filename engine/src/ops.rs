@@ -46,6 +46,8 @@ pub(crate) struct Workshop {
     pub(crate) stats: StatDigests,
     /// Secrets that steps and sources may ask for.
     pub(crate) secrets: Secrets,
+    /// Sockets of ssh agents that steps and sources may ask for.
+    pub(crate) agents: BTreeMap<String, PathBuf>,
     /// Directories by the name they have in `local://NAME`.
     pub(crate) directories: BTreeMap<String, PathBuf>,
     /// Local directories that were walked in this build, by the layer they became.

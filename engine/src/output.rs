@@ -7,7 +7,7 @@ use cooperage_image::Reference;
 use cooperage_image::media_type::Compression;
 use serde::{Deserialize, Serialize};
 
-mod csv;
+use crate::csv;
 
 /// One output of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

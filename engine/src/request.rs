@@ -1,12 +1,16 @@
 //! What to build: plain data, the same for the command line and for a library user.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cooperage_image::{Platform, Reference};
 use serde::{Deserialize, Serialize};
 
 use crate::output::Output;
+
+mod given;
+
+pub use given::parse_ssh;
 
 /// One build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +56,12 @@ pub struct BuildRequest {
     /// `--secret`: where each is, by ID. Contents are read when a step or a source asks for them.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSource>,
+    /// `--ssh`: sockets of agents, by ID.
+    #[serde(default)]
+    pub ssh: BTreeMap<String, PathBuf>,
+    /// `--allow`
+    #[serde(default)]
+    pub allow: BTreeSet<Entitlement>,
     /// `SOURCE_DATE_EPOCH`, seconds since 1970.
     #[serde(default)]
     pub source_date_epoch: Option<i64>,
@@ -108,10 +118,50 @@ pub enum SecretSource {
     Env(String),
 }
 
+/// What a build may do only if it was allowed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Entitlement {
+    /// `RUN --network=host`
+    #[serde(rename = "network.host")]
+    NetworkHost,
+    /// `RUN --security=insecure`
+    #[serde(rename = "security.insecure")]
+    SecurityInsecure,
+}
+
+impl Entitlement {
+    /// As `--allow` names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetworkHost => "network.host",
+            Self::SecurityInsecure => "security.insecure",
+        }
+    }
+}
+
 /// Why a value cannot be part of a request.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct RequestError(#[from] cooperage_image::reference::ReferenceError);
+pub enum RequestError {
+    /// Not the name of an image.
+    #[error(transparent)]
+    Reference(#[from] cooperage_image::reference::ReferenceError),
+    /// An option's value that cannot be understood.
+    #[error("{option} {text:?}: {reason}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl RequestError {
+    fn option(option: &'static str, text: &str, reason: String) -> Self {
+        Self::Option { option, text: text.to_owned(), reason }
+    }
+}
 
 impl From<RequestError> for crate::Error {
     fn from(error: RequestError) -> Self {
@@ -147,13 +197,15 @@ impl BuildRequest {
             network: NetworkSpec::Default,
             extra_hosts: Vec::new(),
             secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
+            allow: BTreeSet::new(),
             source_date_epoch: None,
         }
     }
 
     /// Adds a name for the image.
     pub fn tag(mut self, name: &str) -> Result<Self, RequestError> {
-        self.tags.push(name.parse().map_err(RequestError)?);
+        self.tags.push(name.parse()?);
         Ok(self)
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::sync::{Arc, OnceLock};
 
 use crate::Error;
 use crate::request::SecretSource;
@@ -10,45 +12,33 @@ use crate::request::SecretSource;
 /// Larger ones are refused, as by buildx.
 const LIMIT_BYTES: u64 = 500 << 10;
 
-/// Where each secret is, by ID.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Secrets(BTreeMap<String, SecretSource>);
+/// Where each secret is, by ID. No `Debug`: contents must not reach a log.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Arc<BTreeMap<String, Secret>>);
+
+struct Secret {
+    source: SecretSource,
+    /// A file is read once: it may be a pipe.
+    contents: OnceLock<Vec<u8>>,
+}
 
 impl Secrets {
     pub(crate) fn new(given: &BTreeMap<String, SecretSource>) -> Self {
-        Self(given.clone())
+        let secret = |source: &SecretSource| Secret { source: source.clone(), contents: OnceLock::new() };
+        Self(Arc::new(given.iter().map(|(id, source)| (id.clone(), secret(source))).collect()))
     }
 
     /// The contents of a secret; `None` if this build was not given it.
     pub(crate) fn get(&self, id: &str) -> Result<Option<Vec<u8>>, Error> {
-        let bytes = match self.0.get(id) {
-            None => return Ok(None),
-            Some(SecretSource::Env(name)) => {
-                use std::os::unix::ffi::OsStringExt;
-                let value = std::env::var_os(name).ok_or_else(|| {
-                    Error::Usage(format!("secret {id}: the environment variable {name} is not set"))
-                })?;
-                value.into_vec()
-            }
-            Some(SecretSource::File(path)) => {
-                let opened = File::open(path).map_err(|e| match e.kind() {
-                    std::io::ErrorKind::NotFound => {
-                        Error::Usage(format!("secret {id}: the file {} does not exist", path.display()))
-                    }
-                    _ => Error::File { action: "open", path: path.clone(), source: e },
-                })?;
-                let mut bytes = Vec::new();
-                opened
-                    .take(LIMIT_BYTES + 1)
-                    .read_to_end(&mut bytes)
-                    .map_err(Error::file("read", path.clone()))?;
-                bytes
-            }
-        };
+        let Some(secret) = self.0.get(id) else { return Ok(None) };
+        if let Some(contents) = secret.contents.get() {
+            return Ok(Some(contents.clone()));
+        }
+        let bytes = read(&secret.source)?;
         if bytes.len() as u64 > LIMIT_BYTES {
             return Err(Error::Usage(format!("secret {id} is larger than 500 KiB")));
         }
-        Ok(Some(bytes))
+        Ok(Some(secret.contents.get_or_init(|| bytes).clone()))
     }
 
     /// A secret that is text for a header, without the newline that editors leave.
@@ -57,6 +47,19 @@ impl Secrets {
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Usage(format!("secret {id} is not UTF-8: it cannot be a header")))?;
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+/// An unset variable is an empty secret, as with buildx.
+fn read(source: &SecretSource) -> Result<Vec<u8>, Error> {
+    match source {
+        SecretSource::Env(name) => Ok(std::env::var_os(name).unwrap_or_default().into_vec()),
+        SecretSource::File(path) => {
+            let opened = File::open(path).map_err(Error::file("open", path))?;
+            let mut bytes = Vec::new();
+            opened.take(LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
+            Ok(bytes)
+        }
     }
 }
 
@@ -80,6 +83,8 @@ mod tests {
         let told = |result: Result<_, Error>| result.unwrap_err().to_string();
         assert_eq!(told(secrets.text("a").map(drop)), "secret a is not UTF-8: it cannot be a header");
         assert_eq!(told(secrets.get("large").map(drop)), "secret large is larger than 500 KiB");
-        assert!(told(secrets.get("missing").map(drop)).contains("does not exist"));
+        assert!(told(secrets.get("missing").map(drop)).contains("No such file"));
+        std::fs::remove_file(path("a")).unwrap();
+        assert!(secrets.get("a").unwrap().is_some(), "a pipe can be read only once");
     }
 }

@@ -214,6 +214,11 @@ fn panicked() -> Error {
     Error::Internal("a step panicked, as said above".to_owned())
 }
 
+/// The error of a step that is not even begun.
+pub(crate) fn error_of(graph: &Graph, vertex: VertexId, failure: OpFailure) -> Error {
+    excerpt::error(graph, vertex, failure, String::new())
+}
+
 /// Another one for each build: keys of steps whose cache is ignored.
 fn nonce() -> Digest {
     use std::hash::{BuildHasher, Hasher as _};

@@ -97,7 +97,7 @@ fn source(source: &MountSource) -> Result<Source, RunError> {
         }
         MountSource::Tmpfs { .. } => Source::Spec { file: false },
         MountSource::Secret { bytes, mode, uid, gid } => {
-            Source::File { bytes: bytes.clone(), mode: *mode, owner: (*uid, *gid) }
+            Source::File { bytes: bytes.0.clone(), mode: *mode, owner: (*uid, *gid) }
         }
     })
 }

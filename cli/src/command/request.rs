@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use cooperage::image::Platform;
-use cooperage::{BuildRequest, ContextSpec, DockerfileSpec, NetworkSpec, Output};
+use cooperage::{BuildRequest, ContextSpec, DockerfileSpec, Entitlement, NetworkSpec, Output, SecretSource};
 
 use crate::args::{Build, Network};
 
@@ -49,10 +49,9 @@ pub(super) fn request(args: &Build) -> Result<BuildRequest> {
         request.labels.insert(key.to_owned(), value.to_owned());
     }
     for one in &args.add_host {
-        let (name, address) =
-            one.split_once([':', '=']).with_context(|| format!("--add-host {one}: expected NAME:IP"))?;
-        request.extra_hosts.push((name.to_owned(), address.trim_matches(['[', ']']).to_owned()));
+        request.extra_hosts.extend(extra_hosts(one)?);
     }
+    given(args, &mut request)?;
     request.target.clone_from(&args.target);
     request.platforms = platforms(args)?;
     request.outputs = outputs(args)?;
@@ -72,6 +71,44 @@ pub(super) fn request(args: &Build) -> Result<BuildRequest> {
 
 /// When the image says that it was made (reproducible-builds.org).
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Secrets, agents and entitlements.
+fn given(args: &Build, request: &mut BuildRequest) -> Result<()> {
+    for one in &args.secret {
+        let (id, source) = SecretSource::parse(one)?;
+        request.secrets.insert(id, source);
+    }
+    for one in &args.ssh {
+        let (id, socket) = cooperage::parse_ssh(one)?;
+        if request.ssh.insert(id.clone(), socket).is_some() {
+            bail!("--ssh {one}: {id} is given twice");
+        }
+    }
+    request.allow.extend(&args.allow);
+    if args.network == Network::Host {
+        request.allow.insert(Entitlement::NetworkHost);
+    }
+    Ok(())
+}
+
+/// `NAME:IP` or `NAME=IP`, several addresses with commas. Steps have the machine's own network, so that
+/// `host-gateway`, what leads to the machine, is loopback.
+fn extra_hosts(text: &str) -> Result<Vec<(String, String)>> {
+    let (name, addresses) =
+        text.split_once([':', '=']).with_context(|| format!("--add-host {text}: expected NAME:IP"))?;
+    let address = |address: &str| -> Result<(String, String)> {
+        let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+        let ip = match bare {
+            "host-gateway" => "127.0.0.1".to_owned(),
+            bare => {
+                let parsed = bare.parse::<std::net::IpAddr>();
+                parsed.with_context(|| format!("--add-host {text}: {bare:?} is no IP address"))?.to_string()
+            }
+        };
+        Ok((name.to_owned(), ip))
+    };
+    addresses.split(',').map(address).collect()
+}
 
 fn from_stdin() -> Result<DockerfileSpec> {
     let mut bytes = Vec::new();
@@ -122,3 +159,19 @@ fn outputs(args: &Build) -> Result<Vec<Output>> {
     Ok(outputs)
 }
 
+#[cfg(test)]
+mod tests {
+    use super::extra_hosts;
+
+    #[test]
+    fn lines_for_hosts() {
+        let lines =
+            |text: &str| extra_hosts(text).map(|lines| lines.into_iter().map(|(n, ip)| format!("{n} {ip}")));
+        let all = |text: &str| lines(text).unwrap().collect::<Vec<_>>();
+        assert_eq!(all("h:10.0.0.1"), ["h 10.0.0.1"]);
+        assert_eq!(all("h=10.0.0.1,[::1]"), ["h 10.0.0.1", "h ::1"]);
+        assert_eq!(all("h:::1"), ["h ::1"]);
+        assert_eq!(all("h:host-gateway"), ["h 127.0.0.1"]);
+        assert!(lines("h").is_err() && lines("h:x").is_err());
+    }
+}

@@ -18,6 +18,11 @@ use crate::Error;
 use crate::cancel::until;
 use crate::error::Kind;
 
+mod agent;
+mod given;
+
+use agent::ForwardedAgent;
+
 /// What PATH is when nobody set it.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -29,6 +34,7 @@ struct Prepared {
     /// Output index to what it is.
     outputs: Vec<OutputOf>,
     _cache_mounts: Vec<Box<dyn CacheMount>>,
+    _agents: Vec<ForwardedAgent>,
     /// Scratches whose contents are thrown away.
     _discarded: Vec<Box<dyn Workspace>>,
 }
@@ -110,8 +116,10 @@ impl Workshop {
             writable: Vec::new(),
             outputs: Vec::new(),
             _cache_mounts: Vec::new(),
+            _agents: Vec::new(),
             _discarded: Vec::new(),
         };
+        prepared.step.env.extend(self.secret_variables(&op.secretenv)?);
         let mut outputs: Vec<(i64, OutputOf)> = Vec::new();
         let mut mounts: Vec<&pb::Mount> = op.mounts.iter().collect();
         // The root comes first, parents before what is mounted below them.
@@ -142,15 +150,16 @@ impl Workshop {
                     let size = mount.tmpfs_opt.as_ref().map_or(0, |options| options.size);
                     MountSource::Tmpfs { size_bytes: u64::try_from(size).ok().filter(|size| *size > 0) }
                 }
-                Ok(pb::MountType::Secret) => match secret_is_optional(mount) {
-                    true => continue,
-                    false => return Err(OpFailure::unsupported("a required secret mount")),
+                Ok(pb::MountType::Secret) => match self.secret_file(mount)? {
+                    Some(file) => file,
+                    None => continue,
                 },
-                Ok(pb::MountType::Ssh) => match mount.ssh_opt.as_ref().is_none_or(|options| options.optional)
-                {
-                    true => continue,
-                    false => return Err(OpFailure::unsupported("a required ssh mount")),
-                },
+                Ok(pb::MountType::Ssh) => {
+                    let Some(agent) = self.agent(mount)? else { continue };
+                    let path = agent.path().to_owned();
+                    prepared._agents.push(agent);
+                    MountSource::Host(path)
+                }
                 Err(_) => {
                     return Err(
                         Error::Definition(format!("mount type {} is unknown", mount.mount_type)).into()
@@ -270,7 +279,7 @@ impl Workshop {
                 Ok(pb::NetMode::None) => Network::None,
                 Ok(pb::NetMode::Unset | pb::NetMode::Host) | Err(_) => Network::Host,
             },
-            insecure: false,
+            insecure: op.security == pb::SecurityMode::Insecure as i32,
             extra_hosts: hosts.collect(),
             ulimits: meta
                 .ulimit
@@ -284,26 +293,10 @@ impl Workshop {
 }
 
 fn refuse_unsupported(op: &pb::ExecOp) -> Result<(), OpFailure> {
-    if op.security == pb::SecurityMode::Insecure as i32 {
-        return Err(OpFailure::Step {
-            message:
-                "--security=insecure needs the entitlement security.insecure, which this build does not have"
-                    .into(),
-            help: Some("leave it out: entitlements cannot be given yet".to_owned()),
-            kind: Kind::Usage,
-        });
-    }
     if op.cdi_devices.iter().any(|device| !device.optional) {
         return Err(OpFailure::unsupported("a CDI device"));
     }
-    if op.secretenv.iter().any(|secret| !secret.optional) {
-        return Err(OpFailure::unsupported("a required secret in the environment"));
-    }
     Ok(())
-}
-
-fn secret_is_optional(mount: &pb::Mount) -> bool {
-    mount.secret_opt.as_ref().is_none_or(|options| options.optional)
 }
 
 fn chain_of(mount: &pb::Mount, inputs: &[Chain]) -> Chain {

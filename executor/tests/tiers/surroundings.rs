@@ -175,7 +175,7 @@ fn tmpfs(runner: &dyn StepRunner) {
 
 fn secrets(runner: &dyn StepRunner) {
     let bench = Bench::new();
-    let secret = |mode, uid| MountSource::Secret { bytes: b"hush".to_vec(), mode, uid, gid: 0 };
+    let secret = |mode, uid| MountSource::Secret { bytes: SecretBytes(b"hush".to_vec()), mode, uid, gid: 0 };
     let mut step = bench.step("cat /run/secrets/a; stat -c ' %a %u' /run/secrets/a /own; echo no > /own");
     step.mounts =
         vec![mount("/run/secrets/a", secret(0o400, 0), true), mount("/own", secret(0o440, 1000), true)];

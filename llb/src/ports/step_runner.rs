@@ -120,7 +120,7 @@ pub enum MountSource {
     /// A file of these bytes, in memory only.
     Secret {
         /// The contents.
-        bytes: Vec<u8>,
+        bytes: SecretBytes,
         /// Permission bits.
         mode: u32,
         /// Owner.
@@ -128,6 +128,16 @@ pub enum MountSource {
         /// Group.
         gid: u32,
     },
+}
+
+/// Contents that must not reach a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBytes(pub Vec<u8>);
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretBytes(of {})", self.0.len())
+    }
 }
 
 /// Networks of a step.

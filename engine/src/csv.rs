@@ -2,7 +2,7 @@
 
 /// The fields of one record. A field with a comma or a quote is wrapped in double quotes; a quote in it
 /// is doubled.
-pub(super) fn fields(text: &str) -> Result<Vec<String>, &'static str> {
+pub(crate) fn fields(text: &str) -> Result<Vec<String>, &'static str> {
     let mut fields = Vec::new();
     let mut rest = text;
     loop {
