@@ -7,7 +7,7 @@ use super::report::Reported;
 use super::script::{self, Script};
 use super::stage::Step;
 use super::work::Work;
-use super::{Network, arguments, device, step_name};
+use super::{Network, arguments, device, slash_path, step_name};
 use crate::ast::{Command, Flag, Run};
 use crate::diagnostic::did_you_mean;
 
@@ -53,7 +53,7 @@ impl Work<'_, '_> {
     /// All of the op but its command and its further mounts.
     fn environment_of_run(&mut self, run: &Run) -> Result<Exec, Reported> {
         let inputs = self.plan.inputs;
-        let mut exec = Exec::new(self.state.cwd());
+        let mut exec = Exec::new(&slash_path::absolute("/", self.state.cwd()));
         self.shared.report.spend(self.state.environment.bytes(), self.here)?;
         exec.env = self.state.environment.to_list();
         exec.user.clone_from(&self.state.config.config.user);
