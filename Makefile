@@ -10,7 +10,7 @@ COOPER := $(TARGET_DIR)/release/cooper
 PACKAGES := docker-registry skopeo umoci runc podman buildah crun busybox-static mmdebstrap apache2-utils \
             openssl ca-certificates uidmap python3
 
-.PHONY: demo test deps unit e2e lint deny bench bench-step crash fuzz fmt conformance differential
+.PHONY: demo test deps unit e2e lint deny bench bench-step crash fuzz fmt conformance differential corpus
 
 demo: $(COOPER)
 	@COOPER=$(abspath $(COOPER)) tests/demo.sh
@@ -59,3 +59,7 @@ deny:
 
 fmt:
 	$(CARGO) fmt --all
+
+# Real Dockerfiles below CORPUS, with other parsers as oracles (docs/conformance/corpus.md).
+corpus:
+	$(CARGO) run --locked -p cooperage-frontend --example corpus -- $(CORPUS)

@@ -85,8 +85,8 @@ pub struct RunConfig {
     /// Docker: triggers of ONBUILD, raw text.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub on_build: Vec<String>,
-    /// Docker: SHELL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Docker: SHELL; empty is absent when it is written.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub shell: Option<Vec<String>>,
     /// Keys not named above, as they were read.
     #[serde(flatten)]
