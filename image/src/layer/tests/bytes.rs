@@ -63,6 +63,50 @@ fn golden() {
 }
 
 /// Python's reader, which shares nothing with ours, lists what is in the layer.
+/// The headers that Go's `archive/tar` makes of the same entries in its PAX format: what containerd, and so every
+/// other builder, writes. `go-headers.tar` is what `go-headers.go` printed with Go 1.27.
+#[test]
+fn headers_are_those_of_go() {
+    use crate::layer::tar::encode::Header;
+    use crate::layer::tar::{END, kind, padding};
+    let capability: crate::tree::Xattrs =
+        Some(std::sync::Arc::new([(name("security.capability"), vec![1, 0, 0, 2])].into()));
+    let (file, dir) = ((kind::FILE, 0o644), (kind::DIRECTORY, 0o755));
+    let mut out = Vec::new();
+    let mut add = |path: &str, (kind, mode): (u8, u32), change: &dyn Fn(Header<'_>, &mut Vec<u8>)| {
+        let body: &[u8] = if kind == kind::FILE { b"x" } else { b"" };
+        let size_bytes = body.len() as u64;
+        let mtime_secs = 1_700_000_000;
+        change(Header { mode, size_bytes, mtime_secs, ..Header::bare(path.as_bytes(), kind) }, &mut out);
+        out.extend_from_slice(body);
+        out.resize(out.len() + padding(size_bytes), 0);
+    };
+    let plain = |header: Header<'_>, out: &mut Vec<u8>| header.encode(out);
+    add("plain/", dir, &plain);
+    add("plain/f", file, &plain);
+    add("\u{fc}ml\u{e4}ut/", dir, &plain);
+    add("\u{fc}ml\u{e4}ut/s\u{fc}b/", dir, &plain);
+    add("\u{fc}ml\u{e4}ut/s\u{fc}b/f", file, &plain);
+    add(&format!("{}/f", "n".repeat(99)), file, &plain);
+    add(&format!("{}e/f", "d/".repeat(49)), file, &plain);
+    add(&format!("{}/", "l".repeat(110)), dir, &plain);
+    let target = "t/".repeat(60);
+    add("s", (kind::SYMLINK, 0o777), &|header, out| {
+        Header { link: target.as_bytes(), ..header }.encode(out);
+    });
+    add("far", (kind::FILE, 0o640), &|header, out| {
+        Header { uid: 3_000_000, gid: 4_000_000_000, mtime_secs: -5, ..header }.encode(out);
+    });
+    add("cap", (kind::FILE, 0o755), &|header, out| Header { xattrs: &capability, ..header }.encode(out));
+    add("null", (kind::CHAR_DEVICE, 0o666), &|header, out| Header { device: (1, 3), ..header }.encode(out));
+    out.extend_from_slice(&END);
+    let expected = include_bytes!("go-headers.tar");
+    for (number, (ours, theirs)) in out.chunks(512).zip(expected.chunks(512)).enumerate() {
+        assert_eq!(ours.escape_ascii().to_string(), theirs.escape_ascii().to_string(), "block {number}");
+    }
+    assert_eq!(out.len(), expected.len());
+}
+
 #[test]
 fn read_by_python() {
     let script = "
