@@ -9,7 +9,7 @@ use super::sparse::{self, Segment};
 use super::{BLOCK_BYTES, XATTR_PREFIX, checksum, field, kind, number, padding, pax};
 use crate::tree::Timestamp;
 
-/// Length of an extended header, at most (as in Go's reader).
+/// Length of all extended headers of one entry, at most (as in Go's reader, of each).
 const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 
 /// Why an archive is malformed.
@@ -88,6 +88,7 @@ impl<R: BufRead> TarReader<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Entry>, TarError> {
         let mut extensions = Extensions::default();
         let mut extended = false;
+        let mut left_bytes = MAX_EXTENSION_BYTES;
         loop {
             self.skip_body()?;
             let Some(header) = self.header()? else {
@@ -102,13 +103,13 @@ impl<R: BufRead> TarReader<R> {
             extended = true;
             match header[field::KIND] {
                 kind::PAX => {
-                    let records = self.extension()?;
+                    let records = self.extension(&mut left_bytes)?;
                     let malformed = self.malformed("a PAX record");
                     extensions.take(&records).ok_or(malformed)?;
                 }
                 kind::PAX_GLOBAL => {}
-                kind::GNU_LONG_NAME => extensions.path = Some(until_nul(&self.extension()?)),
-                kind::GNU_LONG_LINK => extensions.link = Some(until_nul(&self.extension()?)),
+                kind::GNU_LONG_NAME => extensions.path = Some(until_nul(&self.extension(&mut left_bytes)?)),
+                kind::GNU_LONG_LINK => extensions.link = Some(until_nul(&self.extension(&mut left_bytes)?)),
                 _ => return self.entry(&header, extensions).map(Some),
             }
         }
@@ -240,11 +241,10 @@ impl<R: BufRead> TarReader<R> {
         self.block()
     }
 
-    /// The body of an extended header.
-    fn extension(&mut self) -> Result<Vec<u8>, TarError> {
-        if self.body_bytes > MAX_EXTENSION_BYTES {
-            return Err(self.malformed("an extended header longer than 1 MiB"));
-        }
+    /// The body of an extended header, of which so many bytes may still come before an entry.
+    fn extension(&mut self, left_bytes: &mut u64) -> Result<Vec<u8>, TarError> {
+        let left = left_bytes.checked_sub(self.body_bytes);
+        *left_bytes = left.ok_or_else(|| self.malformed("extended headers longer than 1 MiB"))?;
         let mut bytes = vec![0; self.body_bytes as usize];
         self.inner.read_exact(&mut bytes).map_err(|error| self.short(error))?;
         self.offset_bytes += self.body_bytes;
@@ -310,6 +310,7 @@ impl Extensions {
                 // An empty value takes back what an earlier header said.
                 b"path" => self.path = some(value),
                 b"linkpath" => self.link = some(value),
+                b"uid" | b"gid" | b"size" | b"mtime" if value.is_empty() => self.take_back(key),
                 b"uid" => self.uid = Some(pax::integer(value)?),
                 b"gid" => self.gid = Some(pax::integer(value)?),
                 b"size" => self.size_bytes = Some(pax::integer(value).filter(|n| *n <= i64::MAX as u64)?),
@@ -323,6 +324,16 @@ impl Extensions {
             }
         }
         Some(())
+    }
+
+    /// Forgets what an earlier header said of a number.
+    fn take_back(&mut self, key: &[u8]) {
+        match key {
+            b"uid" => self.uid = None,
+            b"gid" => self.gid = None,
+            b"size" => self.size_bytes = None,
+            _ => self.mtime = None,
+        }
     }
 }
 
@@ -341,10 +352,11 @@ pub(crate) fn is_header(block: &[u8; BLOCK_BYTES]) -> bool {
 
 fn path_of(header: &[u8; BLOCK_BYTES]) -> Vec<u8> {
     let name = until_nul(&header[field::NAME]);
-    let prefix = match &header[field::MAGIC] {
-        b"ustar\x0000" if &header[field::STAR_MAGIC] == b"tar\0" => &header[field::STAR_PREFIX],
-        b"ustar\x0000" => &header[field::PREFIX],
-        _ => &[],
+    // Whatever the version says, as in Go's reader. GNU's magic has a blank where this has the NUL, and no prefix.
+    let prefix = match header[field::MAGIC].starts_with(b"ustar\0") {
+        true if &header[field::STAR_MAGIC] == b"tar\0" => &header[field::STAR_PREFIX],
+        true => &header[field::PREFIX],
+        false => &[],
     };
     let prefix = until_nul(prefix);
     if prefix.is_empty() { name } else { [&prefix[..], b"/", &name].concat() }

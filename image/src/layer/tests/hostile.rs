@@ -147,7 +147,7 @@ fn cut_off_and_overlong() {
         let mut block: [u8; 512] = bomb.try_into().unwrap();
         block[124..136].copy_from_slice(b"77777777777\0");
         let error = attempt(&with_checksum(block)).unwrap_err();
-        assert!(error.ends_with("an extended header longer than 1 MiB"), "{error}");
+        assert!(error.ends_with("extended headers longer than 1 MiB"), "{error}");
     }
 
     let deep = "d/".repeat(600);
@@ -165,6 +165,51 @@ fn cut_off_and_overlong() {
     assert!(attempt(b"no tar at all").is_err());
     assert!(attempt(&[b'x'; 4096]).unwrap_err().contains("checksum"));
     assert_eq!(attempt(b"").unwrap(), "");
+}
+
+#[test]
+fn extended_headers_are_bounded_together() {
+    // Each is within bounds, and all are kept until the entry comes.
+    let mut bytes = Vec::new();
+    for n in 0..20 {
+        let records = record(&format!("SCHILY.xattr.user.{n}"), &"v".repeat(60_000));
+        extended(&mut bytes, &records);
+    }
+    Header::bare(b"f", kind::FILE).encode(&mut bytes);
+    assert!(attempt(&bytes).unwrap_err().ends_with("extended headers longer than 1 MiB"));
+}
+
+#[test]
+fn an_empty_value_takes_a_number_back() {
+    let mut bytes = Vec::new();
+    extended(&mut bytes, &[record("uid", "7"), record("mtime", "9"), record("size", "5")].concat());
+    extended(&mut bytes, &["uid", "gid", "mtime", "size"].map(|key| record(key, "")).concat());
+    Header { mode: 0o644, gid: 3, ..Header::bare(b"f", kind::FILE) }.encode(&mut bytes);
+    assert_eq!(attempt(&bytes).unwrap(), "/f file 644 0:3 0 None");
+}
+
+#[test]
+fn a_prefix_counts_whatever_the_version_says() {
+    let mut bytes = Vec::new();
+    Header { mode: 0o644, ..Header::bare(b"name", kind::FILE) }.encode(&mut bytes);
+    let mut block: [u8; 512] = bytes.as_slice().try_into().unwrap();
+    block[263..265].fill(0);
+    block[345..348].copy_from_slice(b"dir");
+    assert_eq!(attempt(&with_checksum(block)).unwrap(), "/dir dir implied; /dir/name file 644 0:0 0 None");
+}
+
+fn record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let digits = (rest.len() + 5).to_string().len();
+    let length =
+        (1..=digits).rev().map(|digits| rest.len() + digits).find(|n| n.to_string().len() + rest.len() == *n);
+    format!("{}{rest}", length.unwrap()).into_bytes()
+}
+
+fn extended(out: &mut Vec<u8>, records: &[u8]) {
+    Header { size_bytes: records.len() as u64, ..Header::bare(b"x", b'x') }.encode(out);
+    out.extend_from_slice(records);
+    out.resize(out.len() + padding(records.len() as u64), 0);
 }
 
 fn attempt_quietly(bytes: &[u8]) -> Result<(), String> {
