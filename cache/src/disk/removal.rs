@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+
 use super::failure::present;
 
 /// A directory whose path is longer is moved up before it is entered: with a name of 255 bytes in it, the path
@@ -34,19 +36,27 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
             let Some(meta) = present(entry.metadata())? else { continue };
             if !meta.is_dir() {
                 remove(&child, |path| fs::remove_file(path))?;
-            } else if meta.dev() == device {
-                let child = match child.as_os_str().len() > LONG_PATH_BYTES {
-                    true => move_up(&child, path, &mut moved)?,
-                    false => child,
-                };
-                stack.push((child, false));
-            } else {
-                let message = format!("{} is another file system, still mounted", child.display());
+                continue;
+            }
+            if meta.dev() != device || is_mount_point(&child)? {
+                let message = format!("{} is still mounted: unmount it first", child.display());
                 return Err(io::Error::new(ErrorKind::CrossesDevices, message));
             }
+            let child = match child.as_os_str().len() > LONG_PATH_BYTES {
+                true => move_up(&child, path, &mut moved)?,
+                false => child,
+            };
+            stack.push((child, false));
         }
     }
     Ok(())
+}
+
+/// Whether something is mounted on the directory; a bind of the same file system has its device number.
+fn is_mount_point(directory: &Path) -> io::Result<bool> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
+    let found = present(statx(CWD, directory, flags, StatxFlags::TYPE).map_err(io::Error::from))?;
+    Ok(found.is_some_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)))
 }
 
 /// Moves the directory `deep` into `top`, above it, and returns its path there.
@@ -123,7 +133,7 @@ fn remove(path: &Path, remove: impl Fn(&Path) -> io::Result<()>) -> io::Result<(
 
 #[cfg(test)]
 mod tests {
-    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
 
     use super::*;
 
@@ -144,5 +154,29 @@ mod tests {
         assert!(disk_usage(&top).is_ok());
         remove_tree(&top).unwrap();
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn tier_root_what_is_mounted_is_not_entered() {
+        let root = rustix::process::geteuid().is_root();
+        let must = std::env::var("COOPER_TIERS_MUST_RUN").unwrap_or_default();
+        assert!(root || !must.split(',').any(|tier| tier == "root"), "this test must run, and needs root");
+        if !root {
+            return;
+        }
+        let temp = tempfile::tempdir().unwrap();
+        let (theirs, mounted) = (temp.path().join("theirs"), temp.path().join("top/a/mounted"));
+        fs::create_dir_all(&theirs).unwrap();
+        fs::create_dir_all(&mounted).unwrap();
+        fs::write(theirs.join("file"), "dear").unwrap();
+        // A bind: of the same file system, so that the device number says nothing.
+        rustix::mount::mount_bind(&theirs, &mounted).unwrap();
+        let removed = remove_tree(&temp.path().join("top"));
+        rustix::mount::unmount(&mounted, rustix::mount::UnmountFlags::empty()).unwrap();
+        assert!(
+            removed.unwrap_err().to_string().ends_with("top/a/mounted is still mounted: unmount it first")
+        );
+        assert_eq!(fs::read(theirs.join("file")).unwrap(), b"dear");
+        remove_tree(&temp.path().join("top")).unwrap();
     }
 }
