@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use cooperage_image::layout::{IMAGE_NAME, REF_NAME};
 use cooperage_image::media_type::{Family, OCI_INDEX};
 use cooperage_image::{Descriptor, Digest, Index, Reference};
 use cooperage_llb::ports::{ImageNames, StoreError};
@@ -10,11 +11,6 @@ use super::DiskStore;
 use super::failure::{failed, present};
 use super::locking::{self, Share};
 use super::root::{Root, place};
-
-/// The tag, or the whole name: what `skopeo` picks an image of a layout by (image-spec annotations.md).
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The whole normalised name, as containerd writes it.
-const IMAGE_NAME: &str = "io.containerd.image.name";
 
 impl ImageNames for DiskStore {
     fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>, StoreError> {
