@@ -41,8 +41,8 @@ pub(crate) struct Base {
 
 /// Where manifests come from.
 enum Origin {
-    /// The local store.
-    Local,
+    /// The local store, which has it under this name.
+    Local(Reference),
     /// A registry; layers can be pulled from the same repository.
     Registry(Reference),
     /// An OCI layout directory.
@@ -71,7 +71,7 @@ impl Bases {
                 (Origin::Layout(layout), top, bytes)
             }
         };
-        let base = self.load(&origin, &top, bytes, &need.platform).await?;
+        let base = self.load(origin, &top, bytes, &need.platform).await?;
         let config = base.config.clone();
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.insert((top.digest, need.platform.clone()), Arc::new(base));
@@ -119,7 +119,7 @@ impl Bases {
                     "the manifest of {reference} is missing in the store: pull or build it again"
                 ))
             })?;
-            return Ok((Origin::Local, top, bytes));
+            return Ok((Origin::Local(reference.clone()), top, bytes));
         }
         let (top, bytes) = self.registry.manifest(reference).await?;
         self.blobs.put(&bytes)?;
@@ -128,20 +128,26 @@ impl Bases {
 
     async fn load(
         &self,
-        origin: &Origin,
+        mut origin: Origin,
         top: &Descriptor,
         bytes: Vec<u8>,
         platform: &Platform,
     ) -> Result<Base, Error> {
         let (digest, bytes) = if media_type::is_index(&top.media_type) || is_index(&bytes) {
             let index: Index = parse(&bytes, "index", &top.digest)?;
-            let chosen = index.select(platform).ok_or_else(|| no_platform(origin, &index, platform))?;
-            (chosen.digest, self.object(origin, chosen, Kind::Manifest).await?)
+            let chosen = index.select(platform).ok_or_else(|| no_platform(&origin, &index, platform))?;
+            if let Origin::Local(name) = &origin
+                && self.blobs.size_bytes(&chosen.digest)?.is_none()
+            {
+                // It was pulled for another platform.
+                origin = Origin::Registry(name.with_digest(top.digest));
+            }
+            (chosen.digest, self.object(&origin, chosen, Kind::Manifest).await?)
         } else {
             (top.digest, bytes)
         };
         let manifest: Manifest = parse(&bytes, "manifest", &digest)?;
-        let config_bytes = self.object(origin, &manifest.config, Kind::Blob).await?;
+        let config_bytes = self.object(&origin, &manifest.config, Kind::Blob).await?;
         let config: ImageConfig = parse(&config_bytes, "config", &manifest.config.digest)?;
         if config.rootfs.diff_ids.len() != manifest.layers.len() {
             return Err(Error::Environment(format!(
@@ -154,7 +160,7 @@ impl Bases {
             .layers
             .into_iter()
             .zip(&config.rootfs.diff_ids)
-            .map(|(descriptor, diff_id)| self.layer(origin, descriptor, *diff_id))
+            .map(|(descriptor, diff_id)| self.layer(&origin, descriptor, *diff_id))
             .collect::<Result<_, _>>()?;
         Ok(Base { config, blobs })
     }
@@ -173,7 +179,7 @@ impl Bases {
         }
         let origin = match origin {
             Origin::Registry(reference) => Some(reference.clone()),
-            Origin::Local | Origin::Layout(_) => None,
+            Origin::Local(_) | Origin::Layout(_) => None,
         };
         Ok(LayerBlob {
             descriptor: Descriptor::new(plain, descriptor.digest, descriptor.size_bytes),
@@ -189,8 +195,9 @@ impl Bases {
             return Ok(bytes);
         }
         match (origin, kind) {
-            (Origin::Local, _) => Err(Error::Environment(format!(
-                "{digest} is missing in the store: pull or build the image again"
+            (Origin::Local(name), _) => Err(Error::Environment(format!(
+                "{digest} of {} is missing in the store: pull or build the image again",
+                name.familiar()
             ))),
             (Origin::Layout(layout), _) => {
                 let bytes = layout.read(descriptor)?;
@@ -240,7 +247,7 @@ fn no_platform(origin: &Origin, index: &Index, platform: &Platform) -> Error {
         index.manifests.iter().filter_map(|d| d.platform.as_ref()).map(Platform::to_string).collect();
     let name = match origin {
         Origin::Registry(reference) => reference.familiar(),
-        Origin::Local => "the image in the local store".to_owned(),
+        Origin::Local(name) => format!("{} in the local store", name.familiar()),
         Origin::Layout(layout) => layout.to_string(),
     };
     Error::Environment(format!("{name} has no image for {platform}: it has {}", offered.join(", ")))

@@ -20,7 +20,7 @@ mod rootfs;
 mod settle;
 
 pub(crate) use assemble::Assembled;
-pub(crate) use push::push_blob;
+pub(crate) use push::Pusher;
 pub(crate) use settle::settle;
 
 /// A finished solve: one platform's file system and how it is to be run.

@@ -130,13 +130,17 @@ impl Engine {
         Ok(here)
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, digest: &Digest, what: &str) -> Result<T, Error> {
+    fn bytes(&self, digest: &Digest, what: &str) -> Result<Vec<u8>, Error> {
         let bytes = self.ports.blobs.read(digest, MANIFEST_LIMIT_BYTES)?;
-        let bytes = bytes.ok_or_else(|| StoreError::Damaged {
+        let missing = || StoreError::Damaged {
             what: format!("{what} {digest}"),
             detail: "it is missing; pull or build the image again".to_owned(),
-        })?;
-        serde_json::from_slice(&bytes).map_err(|e| {
+        };
+        Ok(bytes.ok_or_else(missing)?)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, digest: &Digest, what: &str) -> Result<T, Error> {
+        serde_json::from_slice(&self.bytes(digest, what)?).map_err(|e| {
             StoreError::Damaged { what: format!("{what} {digest}"), detail: e.to_string() }.into()
         })
     }
