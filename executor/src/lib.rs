@@ -13,6 +13,7 @@ mod accounts;
 mod capability;
 mod cgroup;
 mod command_error;
+mod host_command;
 mod id_map;
 mod layer_file;
 mod limits;
@@ -30,5 +31,6 @@ mod tree_path;
 mod watch;
 mod xattrs;
 
+pub use host_command::HostRunner;
 pub use probe::{TierError, TierReport, probe, runner, runner_lacking};
 pub use tier::{Tier, UnknownTier};

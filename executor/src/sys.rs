@@ -11,6 +11,7 @@
 #![expect(unsafe_code, reason = "system calls; the only module of the project that may")]
 
 pub(crate) mod clone;
+mod guardian;
 mod interpreter;
 mod keeper;
 mod program;
@@ -18,4 +19,5 @@ mod report;
 pub(crate) mod wrappers;
 
 pub(crate) use clone::{Child, Namespaces, spawn};
+pub(crate) use guardian::guard;
 pub(crate) use report::{Detail, Report};

@@ -19,7 +19,7 @@ pub trait CacheMounts: Send + Sync {
 }
 
 /// A cache mount in use. What a step writes to it stays, whether or not the step succeeds.
-pub trait CacheMount: Send {
+pub trait CacheMount: Send + Sync {
     /// Absolute path of the directory.
     fn path(&self) -> &Path;
 }
