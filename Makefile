@@ -8,7 +8,7 @@ COOPER := $(TARGET_DIR)/release/cooper
 
 # Real components that the tests talk to. mmdebstrap makes the Debian base.
 PACKAGES := docker-registry skopeo umoci runc podman buildah crun busybox-static mmdebstrap apache2-utils \
-            openssl ca-certificates uidmap python3
+            openssl ca-certificates uidmap python3 git
 
 .PHONY: demo test deps unit e2e lint deny bench bench-step crash fuzz fmt conformance differential corpus
 

@@ -7,8 +7,8 @@ use cooperage_cache::DiskStore;
 use cooperage_executor::Tier;
 use cooperage_image::layer::Ownership;
 use cooperage_llb::ports::{
-    BlobStore, CacheMounts, CancelToken, Downloads, ImageNames, LayerStore, Registry, ResultIndex, StatCache,
-    StepRunner, Upkeep,
+    BlobStore, CacheMounts, CancelToken, Downloads, HostCommands, ImageNames, LayerStore, Registry,
+    ResultIndex, StatCache, StepRunner, Upkeep,
 };
 use cooperage_registry::RegistryClient;
 
@@ -66,6 +66,7 @@ pub(crate) struct Ports {
     pub(crate) mounts: Arc<dyn CacheMounts>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) downloads: Arc<dyn Downloads>,
+    pub(crate) commands: Arc<dyn HostCommands>,
     tier: Option<Tier>,
     runner: OnceLock<Arc<dyn StepRunner>>,
 }
@@ -104,6 +105,7 @@ impl Engine {
             mounts: store,
             registry: registry.clone(),
             downloads: registry,
+            commands: Arc::new(cooperage_executor::HostRunner),
             tier: options.tier,
             runner: OnceLock::new(),
         };

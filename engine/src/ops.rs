@@ -27,6 +27,7 @@ mod digest;
 mod exec;
 mod failure;
 mod file;
+mod git;
 mod http;
 mod kept;
 mod merge;

@@ -32,6 +32,7 @@ impl Workshop {
             "oci-layout" => self.image(ImageLocation::OciLayout(layout_name(rest)), platform).await,
             "local" => self.local(rest, op).await,
             "http" | "https" => self.http(op, log).await,
+            "git" => self.git(op, rest).await,
             other => Err(OpFailure::unsupported(&format!("a source of scheme {other}://"))),
         }
     }

@@ -73,6 +73,15 @@ impl Built {
         (meta.mode() & 0o7777, meta.mtime())
     }
 
+    /// What git says in there.
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let mut command = std::process::Command::new("git");
+        command.args(args).current_dir(self.out.path()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// All entries, sorted.
     pub(crate) fn entries(&self) -> Vec<String> {
         let mut found = Vec::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// What is at a path.
@@ -74,6 +75,23 @@ impl Server {
         self.state.pages.lock().unwrap().insert(path.to_owned(), page);
     }
 
+    /// Serves the files below `directory`, as they are now.
+    pub(crate) fn put_directory(&self, path: &str, directory: &Path) {
+        self.state.pages.lock().unwrap().retain(|known, _| !known.starts_with(&format!("{path}/")));
+        let mut left = vec![directory.to_owned()];
+        while let Some(next) = left.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let entry = entry.unwrap().path();
+                if entry.is_dir() {
+                    left.push(entry);
+                } else {
+                    let below = entry.strip_prefix(directory).unwrap().display();
+                    self.put(&format!("{path}/{below}"), Page::of(std::fs::read(&entry).unwrap()));
+                }
+            }
+        }
+    }
+
     /// What was asked since the last call: `GET /a`.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state.asked.lock().unwrap())
@@ -98,7 +116,11 @@ impl State {
         let head = String::from_utf8(head).unwrap();
         let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
         let (method, path) = line.split_once(' ').unwrap();
-        let page = self.pages.lock().unwrap().get(path).cloned().unwrap_or(Page::status("404 Not Found"));
+        let bare = path.split('?').next().unwrap();
+        let pages = self.pages.lock().unwrap();
+        let page = pages.get(path).or_else(|| pages.get(bare)).cloned();
+        drop(pages);
+        let page = page.unwrap_or(Page::status("404 Not Found"));
         let condition = head.lines().find_map(|line| line.strip_prefix("if-none-match: "));
         let known = condition.is_some() && condition == page.etag().map(|etag| etag.trim_start_matches("W/"));
         self.asked.lock().unwrap().push(line.clone());
