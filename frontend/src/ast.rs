@@ -235,6 +235,6 @@ pub enum Healthcheck {
 pub struct OnBuild {
     /// The raw text after `ONBUILD`, heredocs with their bodies: what the image config keeps.
     pub text: String,
-    /// The same, parsed.
-    pub instruction: Box<Instruction>,
+    /// The same, parsed; `None` if it is wrong, which is an error only where it is triggered.
+    pub instruction: Option<Box<Instruction>>,
 }

@@ -12,7 +12,7 @@ mod template;
 
 use std::collections::BTreeMap;
 
-use evaluate::Evaluation;
+use evaluate::{Evaluation, MAX_DOCUMENT_BYTES, MAX_WORD_BYTES};
 use scan::Syntax;
 
 /// Where values come from.
@@ -49,6 +49,8 @@ pub struct Expanded {
     /// Names that were used and unset, each once, in order of their first use. A name with a default
     /// (`${x:-y}`) is among them, and so are `$1` and `$@`.
     pub unset: Vec<String>,
+    /// What matching patterns took: bytes of values times bytes of patterns.
+    pub steps: usize,
 }
 
 /// Why a text could not be expanded.
@@ -97,6 +99,32 @@ pub enum Reason {
     Limit(&'static str),
 }
 
+impl Expanded {
+    /// What it cost, in about the time that a byte of the value takes.
+    pub fn cost(&self) -> usize {
+        self.value.len() + self.steps / 8
+    }
+}
+
+impl Reason {
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        let help = match self {
+            Self::UnterminatedQuote(_) => "close the quote, or escape it; a JSON array may hold any text",
+            Self::Missing('/') => "both slashes are needed: ${name/pattern/replacement}",
+            Self::Missing(_) => "close it: ${name}; a `$` that is meant as one is escaped",
+            Self::BadSubstitution => "a name stands in the braces: ${name}",
+            Self::UnsupportedModifier(_) => {
+                "there are :- - :+ + :? ? with a word, # ## % %% with a pattern, and /pattern/replacement"
+            }
+            Self::Required { .. } => "set it with ENV, with ARG, or with --build-arg for a declared ARG",
+            Self::InvalidPattern { .. } => "a backslash may stand before * ? } / and itself",
+            Self::Limit(_) => "keep long texts in files",
+        };
+        help.to_owned()
+    }
+}
+
 /// Longest text repeated in a message.
 const EXCERPT_CHARS: usize = 200;
 
@@ -112,7 +140,7 @@ fn excerpt(text: &str) -> String {
 /// # Errors
 /// Wrong quoting or substitution, or a variable that the text requires to be set.
 pub fn expand_word(text: &str, escape: char, vars: &dyn Variables) -> Result<Expanded, ExpandError> {
-    one(text, Syntax { escape, quotes: true }, vars)
+    one(text, Syntax { escape, quotes: true }, vars, MAX_WORD_BYTES)
 }
 
 /// Expands `text` and splits the result at unquoted blanks, those out of variables included (EXPOSE).
@@ -127,9 +155,9 @@ pub fn expand_words(
 ) -> Result<(Vec<String>, Vec<String>), ExpandError> {
     let evaluate = || {
         let parts = scan::scan(text, Syntax { escape, quotes: true })?;
-        let mut evaluation = Evaluation::new(text, vars);
+        let mut evaluation = Evaluation::new(text, vars, MAX_WORD_BYTES);
         let words = evaluation.words(&parts)?;
-        Ok((words, evaluation.into_unset()))
+        Ok((words, evaluation.into_learnt().0))
     };
     evaluate().map_err(|reason| ExpandError { text: text.to_owned(), reason })
 }
@@ -140,15 +168,16 @@ pub fn expand_words(
 /// # Errors
 /// As [`expand_word`].
 pub fn expand_heredoc(text: &str, vars: &dyn Variables) -> Result<Expanded, ExpandError> {
-    one(text, Syntax { escape: '\\', quotes: false }, vars)
+    one(text, Syntax { escape: '\\', quotes: false }, vars, MAX_DOCUMENT_BYTES)
 }
 
-fn one(text: &str, syntax: Syntax, vars: &dyn Variables) -> Result<Expanded, ExpandError> {
+fn one(text: &str, syntax: Syntax, vars: &dyn Variables, max_bytes: usize) -> Result<Expanded, ExpandError> {
     let evaluate = || {
         let parts = scan::scan(text, syntax)?;
-        let mut evaluation = Evaluation::new(text, vars);
+        let mut evaluation = Evaluation::new(text, vars, max_bytes);
         let value = evaluation.word(&parts)?;
-        Ok(Expanded { value, unset: evaluation.into_unset() })
+        let (unset, steps) = evaluation.into_learnt();
+        Ok(Expanded { value, unset, steps })
     };
     evaluate().map_err(|reason| ExpandError { text: text.to_owned(), reason })
 }

@@ -6,8 +6,11 @@ use super::pattern::{Match, Pattern};
 use super::scan::{Operator, Part, PartKind, Substitution};
 use super::{Reason, Variables, template};
 
-/// Longest result in bytes: `ENV a=$a$a` thirty times over must not fill the memory.
-pub(super) const MAX_RESULT_BYTES: usize = 16 << 20;
+/// Longest word in bytes: `ENV a=$a$a` thirty times over must not fill the memory. A process can be given no
+/// variable of more than 128 KiB anyway.
+pub(super) const MAX_WORD_BYTES: usize = 1 << 20;
+/// The same of a heredoc, which is a file.
+pub(super) const MAX_DOCUMENT_BYTES: usize = 16 << 20;
 
 /// One evaluation: the text that the parts are of, and what is learnt on the way.
 pub(super) struct Evaluation<'a> {
@@ -15,6 +18,9 @@ pub(super) struct Evaluation<'a> {
     vars: &'a dyn Variables,
     unset: Vec<String>,
     seen: BTreeSet<&'a str>,
+    max_bytes: usize,
+    /// What matching patterns took so far.
+    steps: usize,
 }
 
 /// What becomes of escape characters.
@@ -27,12 +33,17 @@ enum Escapes {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(text: &'a str, vars: &'a dyn Variables) -> Self {
-        Self { text, vars, unset: Vec::new(), seen: BTreeSet::new() }
+    pub(super) fn new(text: &'a str, vars: &'a dyn Variables, max_bytes: usize) -> Self {
+        Self { text, vars, unset: Vec::new(), seen: BTreeSet::new(), max_bytes, steps: 0 }
     }
 
-    pub(super) fn into_unset(self) -> Vec<String> {
-        self.unset
+    /// The names that are unset, and the steps of patterns.
+    pub(super) fn into_learnt(self) -> (Vec<String>, usize) {
+        (self.unset, self.steps)
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), Reason> {
+        check_size(bytes, self.max_bytes)
     }
 
     /// All parts as one word.
@@ -49,7 +60,7 @@ impl<'a> Evaluation<'a> {
             let mut piece = String::new();
             self.part(part, Escapes::Process, &mut piece)?;
             total_bytes += piece.len();
-            check_size(total_bytes)?;
+            self.check_size(total_bytes)?;
             if !matches!(part.kind, PartKind::Plain | PartKind::Substitution(_)) {
                 word.push_str(&piece);
                 continue;
@@ -72,7 +83,7 @@ impl<'a> Evaluation<'a> {
         let mut out = String::new();
         for part in parts {
             self.part(part, escapes, &mut out)?;
-            check_size(out.len())?;
+            self.check_size(out.len())?;
         }
         Ok(out)
     }
@@ -105,14 +116,16 @@ impl<'a> Evaluation<'a> {
             Operator::Trim { suffix, pattern } => {
                 let pattern = self.join(pattern, Escapes::Keep)?;
                 let value = self.get(name).unwrap_or_default();
+                self.steps += value.len().saturating_mul(pattern.len());
                 trim(value, &pattern, *suffix)
             }
             Operator::Replace { all, pattern, replacement } => {
                 let pattern = self.join(pattern, Escapes::Keep)?;
                 let replacement = self.join(replacement, Escapes::Keep)?;
                 let value = self.get(name).unwrap_or_default();
+                self.steps += value.len().saturating_mul(pattern.len());
                 let pattern = Pattern::parse(&pattern)?;
-                replace(value, &pattern, &replacement, *all)
+                replace(value, &pattern, &replacement, *all, self.max_bytes)
             }
         }
     }
@@ -126,11 +139,12 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn check_size(bytes: usize) -> Result<(), Reason> {
-    if bytes > MAX_RESULT_BYTES {
-        return Err(Reason::Limit("the result is longer than 16 MiB"));
+fn check_size(bytes: usize, max_bytes: usize) -> Result<(), Reason> {
+    match bytes > max_bytes {
+        false => Ok(()),
+        true if max_bytes == MAX_WORD_BYTES => Err(Reason::Limit("the result is longer than 1 MiB")),
+        true => Err(Reason::Limit("the result is longer than 16 MiB")),
     }
-    Ok(())
 }
 
 /// `${name-word}` and its relatives.
@@ -168,7 +182,13 @@ fn trim(value: &str, pattern: &str, suffix: bool) -> Result<String, Reason> {
 }
 
 /// The first match, taken as it is; or all matches, where `replacement` is a template.
-fn replace(value: &str, pattern: &Pattern, replacement: &str, all: bool) -> Result<String, Reason> {
+fn replace(
+    value: &str,
+    pattern: &Pattern,
+    replacement: &str,
+    all: bool,
+    max_bytes: usize,
+) -> Result<String, Reason> {
     let mut out = String::new();
     let mut copied = 0;
     let mut from = 0;
@@ -184,7 +204,7 @@ fn replace(value: &str, pattern: &Pattern, replacement: &str, all: bool) -> Resu
         if found.end > copied || found.start == 0 {
             template::expand(replacement, &value[found.clone()], &mut out);
         }
-        check_size(out.len())?;
+        check_size(out.len(), max_bytes)?;
         copied = found.end;
         let width = value[from..].chars().next().map_or(1, char::len_utf8);
         from = if from + width > found.end { from + width } else { found.end };

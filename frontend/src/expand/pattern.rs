@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::Reason;
 
 /// Most steps of one match: pattern length times value length.
-const MAX_STEPS: usize = 1 << 28;
+const MAX_STEPS: usize = 1 << 24;
 
 /// Which of several matches at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -63,11 +63,11 @@ pub(super) fn declare(
         } else if let Some(default) = &arg.default {
             match expand_word(default, escape, globals) {
                 Ok(expanded) => {
-                    report.spend(expanded.value.len(), *span)?;
+                    report.spend(expanded.cost(), *span)?;
                     globals.set(&arg.name, &expanded.value);
                 }
                 Err(error) => {
-                    outcome = Err(report.error(*span, error.to_string(), "in the default of this argument"));
+                    outcome = Err(report.cannot_expand(*span, &error, "in the default of this argument"));
                 }
             }
         }

@@ -97,10 +97,15 @@ impl Work<'_, '_> {
         options: &Options,
         shown: &Shown,
     ) -> Result<Action, Reported> {
-        let metadata = self.metadata(step, shown.name());
         match &word.kind {
-            Kind::Git(git) => self.copy_repository(git, word, dest, options, metadata),
-            Kind::Url => Ok(self.copy_url(word, dest, options, metadata)),
+            Kind::Git(git) => {
+                let metadata = self.fetch_metadata(step, shown)?;
+                self.copy_repository(git, word, dest, options, metadata)
+            }
+            Kind::Url => {
+                let metadata = self.fetch_metadata(step, shown)?;
+                Ok(self.copy_url(word, dest, options, metadata))
+            }
             Kind::Path => {
                 let copy = copy_path(&word.text, dest, options);
                 if copy.required.iter().any(|path| path == &copy.source) {
@@ -121,6 +126,13 @@ impl Work<'_, '_> {
         }
     }
 
+    /// What is fetched is shown as the step that it is fetched for.
+    fn fetch_metadata(&mut self, step: &Step<'_>, shown: &Shown) -> Result<Metadata, Reported> {
+        let name = shown.name();
+        self.shared.report.spend(name.len(), self.here)?;
+        Ok(self.metadata(step, name))
+    }
+
     fn copy_document(
         &mut self,
         heredoc: &Heredoc,
@@ -132,6 +144,7 @@ impl Work<'_, '_> {
             let expanded = expand_heredoc(&text, &self.state.environment)
                 .map_err(|error| self.cannot_expand(&error, heredoc.body_span))?;
             self.warn_unset(&expanded.unset, heredoc.body_span);
+            self.shared.report.spend(expanded.cost(), heredoc.body_span)?;
             text = expanded.value;
         }
         let path = slash_path::absolute("/", &heredoc.name);

@@ -139,6 +139,10 @@ fn declared(sections: &Sections<'_>) -> Span {
     args.flatten().find(|arg| arg.value.name == NAME).map(|arg| arg.span).unwrap_or_default()
 }
 
+fn help() -> Option<String> {
+    Some("the stage that it names is FROM scratch, ARGs, and one ADD of what has the time".to_owned())
+}
+
 /// A stage that is there for its time alone: `FROM scratch`, ARGs and one ADD of something remote.
 struct StageSource<'a> {
     inputs: &'a Inputs,
@@ -152,7 +156,12 @@ impl StageSource<'_> {
         let base = self.expand(&section.from.base.value, section.from.base.span)?;
         if base != "scratch" {
             let message = format!("{NAME} stage must use FROM scratch");
-            return Err(self.report.error(section.from.base.span, message, "expected scratch"));
+            return Err(self.report.error_with_help(
+                section.from.base.span,
+                message,
+                "expected scratch",
+                help(),
+            ));
         }
         let mut source = None;
         for instruction in &section.body {
@@ -168,7 +177,7 @@ impl StageSource<'_> {
                         instruction.keyword.value.to_uppercase()
                     );
                     let label = "expected ARG or one ADD";
-                    return Err(self.report.error(instruction.span, message, label));
+                    return Err(self.report.error_with_help(instruction.span, message, label, help()));
                 }
             }
         }
@@ -177,14 +186,15 @@ impl StageSource<'_> {
 
     fn not_one(&mut self, span: Span) -> Reported {
         let message = format!("{NAME} stage must contain exactly one remote ADD");
-        self.report.error(span, message, "expected one ADD of a URL or a repository")
+        let label = "expected one ADD of a URL or a repository";
+        self.report.error_with_help(span, message, label, help())
     }
 
     fn expand(&mut self, text: &str, span: Span) -> Result<String, Reported> {
         let expanded = expand_word(text, self.escape, &self.variables);
         expanded
             .map(|expanded| expanded.value)
-            .map_err(|error| self.report.error(span, error.to_string(), "in this word"))
+            .map_err(|error| self.report.cannot_expand(span, &error, "in this word"))
     }
 
     fn args(&mut self, args: &[Spanned<Arg>]) -> Result<(), Reported> {
@@ -220,10 +230,12 @@ impl StageSource<'_> {
                 git.checksum = checksum.unwrap_or(git.checksum);
                 Ok(git.source())
             }
-            Remote::Git(Err(error)) => Err(self.report.error(path.span, error.to_string(), "in this source")),
+            Remote::Git(Err(error)) => {
+                Err(self.report.error_with_help(path.span, error.to_string(), "in this source", help()))
+            }
             Remote::No => {
                 let message = format!("{NAME} stage source must be a single HTTP(S) or Git ADD");
-                Err(self.report.error(path.span, message, "a path of the context"))
+                Err(self.report.error_with_help(path.span, message, "a path of the context", help()))
             }
         }
     }

@@ -34,7 +34,8 @@ impl Work<'_, '_> {
         let report = &mut self.shared.report;
         let ports = PortSpec::parse(text).map_err(|reason| {
             let message = format!("invalid port {text:?}: {reason}");
-            report.error(span, message, "expected port[-port][/tcp|udp|sctp]")
+            let help = "numbers from 0 to 65535: 80, 53/udp, 8000-8010".to_owned();
+            report.error_with_help(span, message, "expected port[-port][/tcp|udp|sctp]", Some(help))
         })?;
         if ports.protocol != ports.protocol.to_lowercase() {
             report.finding(span, Finding::expose_proto_casing(text));
@@ -43,7 +44,7 @@ impl Work<'_, '_> {
             report.finding(span, Finding::expose_invalid_format(text));
         }
         let protocol = ports.protocol.to_lowercase();
-        report.spend(usize::from(ports.last - ports.first) * 32, span)?;
+        report.spend(usize::from(ports.last - ports.first) * 128, span)?;
         Ok((ports.first..=ports.last).map(|port| format!("{port}/{protocol}")).collect())
     }
 }

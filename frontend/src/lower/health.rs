@@ -3,7 +3,7 @@
 use cooperage_image::config::Healthcheck as Check;
 
 use super::config_text::{duration, parse_duration, plain_list};
-use super::report::Reported;
+use super::report::{Report, Reported};
 use super::stage::Step;
 use super::work::Work;
 use crate::ast::{Command, Flag, Healthcheck};
@@ -15,64 +15,68 @@ impl Work<'_, '_> {
     pub(super) fn healthcheck(&mut self, step: &Step<'_>, check: &Healthcheck) -> Result<(), Reported> {
         let before = self.healthcheck.replace(step.span());
         self.warn_of_two(step, before);
-        let check = match check {
-            Healthcheck::None => Check { test: vec!["NONE".to_owned()], ..Check::default() },
-            Healthcheck::Cmd { flags, command } => self.check(flags, command)?,
-        };
+        let check = read(check, self.shared.report)?;
         self.state.record(format!("HEALTHCHECK {}", created_by(&check)), false);
         self.state.config.config.healthcheck = Some(check);
         Ok(())
     }
+}
 
-    fn check(&mut self, flags: &[Flag], command: &Command) -> Result<Check, Reported> {
-        let mut check = Check { test: test(command), ..Check::default() };
-        for flag in flags {
-            match flag.name.as_str() {
-                "interval" => check.interval_ns = self.time(flag)?,
-                "timeout" => check.timeout_ns = self.time(flag)?,
-                "start-period" => check.start_period_ns = self.time(flag)?,
-                "start-interval" => check.start_interval_ns = self.time(flag)?,
-                _ => check.retries = self.retries(flag)?,
-            }
-        }
-        Ok(check)
-    }
-
-    fn time(&mut self, flag: &Flag) -> Result<i64, Reported> {
-        let (name, text) = (&flag.name, flag.value.as_deref().unwrap_or_default());
-        if text.is_empty() {
-            return Ok(0);
-        }
-        let report = &mut self.shared.report;
-        match parse_duration(text) {
-            None => {
-                let message = format!("invalid duration {text:?} for --{name}");
-                Err(report.error(flag.span, message, "expected a number with a unit, such as 30s or 1m30s"))
-            }
-            Some(ns) if ns != 0 && ns < SHORTEST_NS => {
-                let message = format!("--{name} of {text} cannot be less than 1ms");
-                Err(report.error(flag.span, message, "expected 0, or 1ms or more"))
-            }
-            Some(ns) => Ok(ns),
+/// Reads a check. What is wrong in it is wrong in stages that nobody needs, too.
+pub(super) fn read(check: &Healthcheck, report: &mut Report) -> Result<Check, Reported> {
+    let (flags, command) = match check {
+        Healthcheck::None => return Ok(Check { test: vec!["NONE".to_owned()], ..Check::default() }),
+        Healthcheck::Cmd { flags, command } => (flags, command),
+    };
+    let mut check = Check { test: test(command), ..Check::default() };
+    for flag in flags {
+        match flag.name.as_str() {
+            "interval" => check.interval_ns = time(flag, report)?,
+            "timeout" => check.timeout_ns = time(flag, report)?,
+            "start-period" => check.start_period_ns = time(flag, report)?,
+            "start-interval" => check.start_interval_ns = time(flag, report)?,
+            _ => check.retries = retries(flag, report)?,
         }
     }
+    Ok(check)
+}
 
-    fn retries(&mut self, flag: &Flag) -> Result<i64, Reported> {
-        let text = flag.value.as_deref().unwrap_or_default();
-        if text.is_empty() {
-            return Ok(0);
+fn time(flag: &Flag, report: &mut Report) -> Result<i64, Reported> {
+    let (name, text) = (&flag.name, flag.value.as_deref().unwrap_or_default());
+    if text.is_empty() {
+        return Ok(0);
+    }
+    match parse_duration(text) {
+        None => {
+            let message = format!("invalid duration {text:?} for --{name}");
+            let help = Some("numbers with units: 300ms, 30s, 1m30s, 1.5h".to_owned());
+            Err(report.error_with_help(flag.span, message, "expected a number with a unit", help))
         }
-        let report = &mut self.shared.report;
-        match text.parse::<i32>() {
-            Ok(retries) if retries < 0 => {
-                let message = format!("--retries cannot be negative ({retries})");
-                Err(report.error(flag.span, message, "expected 0 or more"))
-            }
-            Ok(retries) => Ok(retries.into()),
-            Err(_) => {
-                let message = format!("invalid number {text:?} for --retries");
-                Err(report.error(flag.span, message, "expected a number"))
-            }
+        Some(ns) if ns != 0 && ns < SHORTEST_NS => {
+            let message = format!("--{name} of {text} cannot be less than 1ms");
+            let help = Some("0 is the engine's default".to_owned());
+            Err(report.error_with_help(flag.span, message, "expected 0, or 1ms or more", help))
+        }
+        Some(ns) => Ok(ns),
+    }
+}
+
+fn retries(flag: &Flag, report: &mut Report) -> Result<i64, Reported> {
+    let text = flag.value.as_deref().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(0);
+    }
+    match text.parse::<i32>() {
+        Ok(retries) if retries < 0 => {
+            let message = format!("--retries cannot be negative ({retries})");
+            let help = Some("0 is the engine's default".to_owned());
+            Err(report.error_with_help(flag.span, message, "expected 0 or more", help))
+        }
+        Ok(retries) => Ok(retries.into()),
+        Err(_) => {
+            let message = format!("invalid number {text:?} for --retries");
+            let help = Some("how many failures in a row make the container unhealthy".to_owned());
+            Err(report.error_with_help(flag.span, message, "expected a number", help))
         }
     }
 }

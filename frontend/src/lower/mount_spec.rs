@@ -99,6 +99,18 @@ pub(super) fn parse(
     mut expand: impl FnMut(&str) -> Option<String>,
 ) -> Result<Option<MountSpec>, MountError> {
     let mut mount = MountSpec::default();
+    read(spec, &mut mount, &mut expand).map_err(|error| MountError {
+        help: Some(error.help.unwrap_or_else(|| mount.kind.usage().to_owned())),
+        ..error
+    })
+}
+
+/// [`parse`] into `mount`, which says the type as far as it is known when something is wrong.
+fn read(
+    spec: &str,
+    mount: &mut MountSpec,
+    expand: &mut impl FnMut(&str) -> Option<String>,
+) -> Result<Option<MountSpec>, MountError> {
     let mut readonly = None;
     for field in fields(spec).map_err(|it| wrong(format!("invalid mount: {it}"), "expected key=value,..."))? {
         let (key, value) = match field.split_once('=') {
@@ -116,7 +128,7 @@ pub(super) fn parse(
         mount.set(&key, value, &field, &mut readonly)?;
     }
     mount.readonly = readonly.unwrap_or(!matches!(mount.kind, MountType::Cache | MountType::Tmpfs));
-    mount.check().map(|()| Some(mount))
+    mount.check().map(|()| Some(mount.clone()))
 }
 
 impl MountSpec {
@@ -218,6 +230,21 @@ impl MountSpec {
 }
 
 impl MountType {
+    /// How a mount of this type is written.
+    pub(super) fn usage(self) -> &'static str {
+        match self {
+            Self::Bind => "--mount=type=bind,target=PATH[,source=PATH][,from=STAGE|IMAGE][,rw]",
+            Self::Cache => {
+                "--mount=type=cache,target=PATH[,id=NAME][,sharing=shared|private|locked][,mode=0755][,uid=0][,gid=0][,from=STAGE][,source=PATH][,ro]"
+            }
+            Self::Tmpfs => "--mount=type=tmpfs,target=PATH[,size=64m]",
+            Self::Secret => {
+                "--mount=type=secret,id=NAME[,target=PATH][,env=VARIABLE][,required][,mode=0400][,uid=0][,gid=0]"
+            }
+            Self::Ssh => "--mount=type=ssh[,id=NAME][,target=PATH][,required][,mode=0600][,uid=0][,gid=0]",
+        }
+    }
+
     fn name(self) -> &'static str {
         TYPES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }

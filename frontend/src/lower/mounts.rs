@@ -1,7 +1,5 @@
 //! `RUN --mount`: what is mounted where (dockerfile reference, section 6).
 
-use std::collections::BTreeSet;
-
 use cooperage_llb::definition::{
     Action, Edge, Exec, FileChain, Metadata, Mount, MountKind, Owner, Secret, Ssh,
 };
@@ -18,8 +16,6 @@ impl Work<'_, '_> {
     /// Adds the mounts of `run` to `exec`.
     pub(super) fn mounts(&mut self, step: &Step<'_>, run: &Run, exec: &mut Exec) -> Result<(), Reported> {
         let flags = run.flags.iter().filter(|flag| flag.name == "mount");
-        let mut used: BTreeSet<String> =
-            exec.mounts.iter().map(|mount| slash_path::clean(&mount.dest)).collect();
         for (flag, source) in flags.zip(&step.sources) {
             let spec = self.mount_spec(flag)?;
             match spec.kind {
@@ -37,28 +33,11 @@ impl Work<'_, '_> {
                     if spec.kind == MountType::Cache {
                         self.shared.found.caches.add(&cache_id(&spec), false, step.span());
                     }
-                    let mount = self.mount(&spec, flag, source.as_ref())?;
-                    self.check_unused(&mount, &mut used, flag)?;
-                    exec.mounts.push(mount);
+                    exec.mounts.push(self.mount(&spec, flag, source.as_ref())?);
                 }
             }
         }
         Ok(())
-    }
-
-    /// Two mounts on one place would depend on their order.
-    fn check_unused(
-        &mut self,
-        mount: &Mount,
-        used: &mut BTreeSet<String>,
-        flag: &Flag,
-    ) -> Result<(), Reported> {
-        let dest = slash_path::clean(&mount.dest);
-        let message = format!("duplicate mount target {dest:?}");
-        if used.insert(dest) {
-            return Ok(());
-        }
-        Err(self.shared.report.error(flag.span, message, "another mount is there already"))
     }
 
     fn mount_spec(&mut self, flag: &Flag) -> Result<MountSpec, Reported> {
@@ -81,7 +60,8 @@ impl Work<'_, '_> {
         if slash_path::clean(&dest) == "/" {
             let message = format!("invalid mount target {:?}", spec.target);
             let label = "expected a directory below the root";
-            return Err(self.shared.report.error(flag.span, message, label));
+            let help = Some("a mount covers a directory; the root is the stage itself".to_owned());
+            return Err(self.shared.report.error_with_help(flag.span, message, label, help));
         }
         let path = slash_path::absolute("/", &spec.source);
         let selector = if path == "/" { String::new() } else { path.clone() };
@@ -129,7 +109,9 @@ impl Work<'_, '_> {
         let id = named.unwrap_or_else(|| base_name(&spec.target).to_owned());
         if id.is_empty() {
             let message = "the secret has no id";
-            return Err(self.shared.report.error(flag.span, message, "expected id or source"));
+            let help = Some(MountType::Secret.usage().to_owned());
+            let label = "expected id or source";
+            return Err(self.shared.report.error_with_help(flag.span, message, label, help));
         }
         let dest = match (&spec.env, spec.target.is_empty()) {
             (_, false) => Some(spec.target.clone()),

@@ -29,7 +29,10 @@ pub(super) fn parse(trigger: &Trigger, escape: char, report: &mut Report) -> Res
     let instruction = match (outcome, parsed.dockerfile.instructions.pop()) {
         (Ok(()), Some(instruction)) => Ok(instruction),
         (Err(reported), _) => Err(reported),
-        (Ok(()), None) => Err(report.error(trigger.from, "the base's trigger is empty", "leaves it")),
+        (Ok(()), None) => {
+            let help = Some("an image without it builds; the base is to be mended".to_owned());
+            Err(report.error_with_help(trigger.from, "the base's trigger is empty", "leaves it", help))
+        }
     };
     report.set_trigger(None);
     instruction

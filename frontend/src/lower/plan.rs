@@ -9,7 +9,7 @@ use super::origin::Origin;
 use super::report::{Report, Reported, Trigger};
 use super::sources::{SourceScope, StageNames};
 use super::stage::{FromScope, Section, Sections, Stage, Step};
-use super::{ImageNeed, Inputs, TimeNeed, arguments, lint, on_build};
+use super::{ImageNeed, Inputs, TimeNeed, arguments, health, lint, on_build, run};
 use crate::ast::{Arg, Dockerfile, Instruction, Kind, Spanned};
 use crate::diagnostic::did_you_mean;
 use crate::lint::Rule;
@@ -109,7 +109,13 @@ impl<'a> Plan<'a> {
         let scope = SourceScope { stages: &self.names, inputs: self.inputs, escape: self.escape };
         report.set_trigger(trigger.clone());
         let sources = scope.of(&instruction, report);
+        let values = match &instruction.kind {
+            Kind::Run(run) => run::settings(run, report).map(drop),
+            Kind::Healthcheck(check) => health::read(check, report).map(drop),
+            _ => Ok(()),
+        };
         report.set_trigger(None);
+        values?;
         Ok(Step { instruction, trigger, sources: sources? })
     }
 
@@ -139,7 +145,8 @@ impl<'a> Plan<'a> {
                     Mark::OnPath => {
                         let stage = self.stages[read].display();
                         let message = format!("circular dependency detected on stage: {stage}");
-                        return Err(report.error(span, message, "closes the circle"));
+                        let help = "what both stages need goes into a third one, before them".to_owned();
+                        return Err(report.error_with_help(span, message, "closes the circle", Some(help)));
                     }
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::expand::ExpandError;
 use crate::lint::{Finding, Rule};
 
 /// Proof that an error was reported; what could not be lowered is left out.
@@ -15,7 +16,7 @@ const MAX_OF_A_KIND: usize = 200;
 
 /// Bytes of text that one lowering makes of variables, environments, histories and copies of them. A few
 /// lines (`ENV a=$a$a`, a thousand stages on one another) could else fill any memory.
-const BUDGET_BYTES: usize = 128 << 20;
+const BUDGET_BYTES: usize = 64 << 20;
 
 /// The diagnostics so far, and how much may still be made.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Report {
         }
         let first = std::mem::take(&mut self.budget_bytes) > 0;
         if first {
-            let message = "the build becomes too large: more than 128 MiB of variables and history";
+            let message = "the build becomes too large: more than 64 MiB of variables and history";
             let help = "long values that are used many times add up: keep them in files".to_owned();
             self.error_with_help(span, message, "this is where it becomes too much", Some(help));
         }
@@ -100,6 +101,11 @@ impl Report {
     ) -> Reported {
         self.push(Severity::Error, None, span, message.into(), label.into(), help);
         Reported
+    }
+
+    /// A text at `span` that cannot be expanded.
+    pub(super) fn cannot_expand(&mut self, span: Span, error: &ExpandError, label: &str) -> Reported {
+        self.error_with_help(span, error.to_string(), label, Some(error.reason.help()))
     }
 
     /// What a lint rule says about `span`.

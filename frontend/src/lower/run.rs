@@ -3,7 +3,7 @@
 use cooperage_llb::definition::{Device, Exec, Metadata, Mount, MountKind};
 use cooperage_llb::pb;
 
-use super::report::Reported;
+use super::report::{Report, Reported};
 use super::script::{self, Script};
 use super::stage::Step;
 use super::work::Work;
@@ -23,7 +23,9 @@ impl Work<'_, '_> {
         exec.args = self.args(&script);
         if exec.args.is_empty() {
             let message = "RUN requires a command";
-            return Err(self.shared.report.error(step.instruction.span, message, "the array is empty"));
+            let help = Some("RUN [\"PROGRAM\", \"ARGUMENT\"]".to_owned());
+            let span = step.instruction.span;
+            return Err(self.shared.report.error_with_help(span, message, "the array is empty", help));
         }
         self.mounts(step, run, &mut exec)?;
 
@@ -67,49 +69,55 @@ impl Work<'_, '_> {
             Network::Host => pb::NetMode::Host,
             Network::None => pb::NetMode::None,
         };
-        for flag in &run.flags {
-            match flag.name.as_str() {
-                "network" => {
-                    let modes = [
-                        ("default", None),
-                        ("none", Some(pb::NetMode::None)),
-                        ("host", Some(pb::NetMode::Host)),
-                    ];
-                    if let Some(mode) = self.one_of(flag, "network mode", &modes)? {
-                        exec.network = mode;
-                    }
-                }
-                "security" => {
-                    let modes =
-                        [("sandbox", pb::SecurityMode::Sandbox), ("insecure", pb::SecurityMode::Insecure)];
-                    exec.security = self.one_of(flag, "security", &modes)?;
-                }
-                "device" => exec.devices.push(self.device(flag)?),
-                _ => {}
-            }
-        }
+        let Settings { network, security, devices } = settings(run, self.shared.report)?;
+        exec.network = network.unwrap_or(exec.network);
+        exec.security = security;
+        exec.devices = devices;
         Ok(exec)
     }
+}
 
-    fn device(&mut self, flag: &Flag) -> Result<Device, Reported> {
-        let text = flag.value.as_deref().unwrap_or_default();
-        device::parse(text).map_err(|error| {
-            let label = "expected NAME[,required]";
-            self.shared.report.error_with_help(flag.span, error.to_string(), label, error.help())
-        })
-    }
+/// What flags say of a step besides its mounts.
+pub(super) struct Settings {
+    /// `None` is that of the build.
+    network: Option<pb::NetMode>,
+    security: pb::SecurityMode,
+    devices: Vec<Device>,
+}
 
-    fn one_of<T: Copy>(&mut self, flag: &Flag, what: &str, known: &[(&str, T)]) -> Result<T, Reported> {
-        let value = flag.value.as_deref().unwrap_or_default();
-        if let Some((_, found)) = known.iter().find(|(name, _)| *name == value) {
-            return Ok(*found);
+/// Reads the flags that have no variables. What is wrong in them is wrong in stages that nobody needs, too.
+pub(super) fn settings(run: &Run, report: &mut Report) -> Result<Settings, Reported> {
+    const NETWORKS: [(&str, Option<pb::NetMode>); 3] =
+        [("default", None), ("none", Some(pb::NetMode::None)), ("host", Some(pb::NetMode::Host))];
+    const SECURITY: [(&str, pb::SecurityMode); 2] =
+        [("sandbox", pb::SecurityMode::Sandbox), ("insecure", pb::SecurityMode::Insecure)];
+    let mut settings = Settings { network: None, security: pb::SecurityMode::Sandbox, devices: Vec::new() };
+    for flag in &run.flags {
+        match flag.name.as_str() {
+            "network" => settings.network = one_of(flag, "network mode", &NETWORKS, report)?,
+            "security" => settings.security = one_of(flag, "security", &SECURITY, report)?,
+            "device" => settings.devices.push(device(flag, report)?),
+            _ => {}
         }
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let label = format!("expected {}", names.join(" or "));
-        let help = did_you_mean(value, names).map(|name| format!("did you mean {name}?"));
-        let message = format!("unsupported {what} {value:?}");
-        Err(self.shared.report.error_with_help(flag.span, message, label, help))
     }
+    Ok(settings)
+}
+
+fn device(flag: &Flag, report: &mut Report) -> Result<Device, Reported> {
+    device::parse(flag.value.as_deref().unwrap_or_default()).map_err(|error| {
+        report.error_with_help(flag.span, error.to_string(), "expected NAME[,required]", error.help())
+    })
+}
+
+fn one_of<T: Copy>(flag: &Flag, what: &str, known: &[(&str, T)], report: &mut Report) -> Result<T, Reported> {
+    let value = flag.value.as_deref().unwrap_or_default();
+    if let Some((_, found)) = known.iter().find(|(name, _)| *name == value) {
+        return Ok(*found);
+    }
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let label = format!("expected {}", names.join(" or "));
+    let help = did_you_mean(value, names).map(|name| format!("did you mean {name}?"));
+    Err(report.error_with_help(flag.span, format!("unsupported {what} {value:?}"), label, help))
 }
 
 /// A bind mount that is only read.

@@ -99,7 +99,9 @@ impl Work<'_, '_> {
             let volume = self.expand(path)?;
             if volume.is_empty() {
                 let message = "VOLUME specified can not be an empty string";
-                return Err(self.shared.report.error(path.span, message, "expands to nothing"));
+                let help = Some("give the variable a value, or leave the path out".to_owned());
+                let report = &mut *self.shared.report;
+                return Err(report.error_with_help(path.span, message, "expands to nothing", help));
             }
             expanded.push(volume);
         }
@@ -137,7 +139,6 @@ impl Work<'_, '_> {
     fn command(&mut self, step: &Step<'_>, command: &Command) -> Vec<String> {
         match command {
             Command::Exec(words) => words.clone(),
-            Command::Shell(line) if line.value.is_empty() => Vec::new(),
             Command::Shell(line) => {
                 if self.state.config.config.shell.as_ref().is_none_or(Vec::is_empty) {
                     let finding = Finding::json_args_recommended(&step.instruction.keyword.value);

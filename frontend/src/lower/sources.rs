@@ -9,6 +9,7 @@ use super::mount_spec;
 use super::origin::Origin;
 use super::report::{Report, Reported};
 use crate::ast::{Flag, Instruction, Kind, Span};
+use crate::diagnostic::did_you_mean;
 use crate::expand::expand_word;
 
 /// The names of stages: of one name, the last one that was added.
@@ -88,7 +89,8 @@ impl SourceScope<'_> {
                 None => {
                     let message = format!("invalid stage index {index}");
                     let label = format!("expected 0 to {}", count.saturating_sub(1));
-                    Err(report.error(flag.span, message, label))
+                    let help = "stages are counted from 0; an image or a stage can be named instead";
+                    Err(report.error_with_help(flag.span, message, label, Some(help.to_owned())))
                 }
             };
         }
@@ -98,7 +100,9 @@ impl SourceScope<'_> {
     fn mount_from(&self, flag: &Flag, report: &mut Report) -> Result<Option<Origin>, Reported> {
         let spec = flag.value.as_deref().unwrap_or_default();
         let from = mount_spec::from_of(spec).map_err(|message| {
-            report.error(flag.span, message, "expected a comma-separated list of key=value")
+            let help = "a value with a comma is quoted whole: \"source=a,b\"";
+            let label = "expected a comma-separated list of key=value";
+            report.error_with_help(flag.span, message, label, Some(help.to_owned()))
         })?;
         let Some(word) = from else { return Ok(None) };
         if word.find('$').is_some_and(|at| at + 1 != word.len()) {
@@ -117,7 +121,13 @@ impl SourceScope<'_> {
             return Ok(Origin::Stage(stage));
         }
         let platform: &Platform = &self.inputs.platform;
-        Origin::of_word(word, platform, self.inputs)
-            .map_err(|message| report.error(span, message, "expected a stage, a named context or an image"))
+        Origin::of_word(word, platform, self.inputs).map_err(|message| {
+            let help = match did_you_mean(&word.to_lowercase(), self.stages.names()) {
+                Some(name) => format!("did you mean the stage {name}?"),
+                None => "an image is named [HOST/]PATH[:TAG][@DIGEST], in lower case".to_owned(),
+            };
+            let label = "expected a stage, a named context or an image";
+            report.error_with_help(span, message, label, Some(help))
+        })
     }
 }

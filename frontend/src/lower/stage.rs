@@ -141,7 +141,10 @@ impl FromScope<'_> {
         let base = self.expand(word, &Recorded::new(self.globals), report)?;
         if base.is_empty() {
             let message = format!("base name ({}) should not be blank", word.value);
-            return Err(report.error(word.span, message, "expands to nothing"));
+            let help = self.meant(&word.value).unwrap_or_else(|| {
+                "give the ARG before FROM a default, or a value with --build-arg".to_owned()
+            });
+            return Err(report.error_with_help(word.span, message, "expands to nothing", Some(help)));
         }
         Ok(base)
     }
@@ -176,7 +179,7 @@ impl FromScope<'_> {
     ) -> Result<String, Reported> {
         match expand_word(&word.value, self.escape, variables) {
             Ok(expanded) => {
-                report.spend(expanded.value.len(), word.span)?;
+                report.spend(expanded.cost(), word.span)?;
                 for name in expanded.unset.iter().filter(|name| !self.declared.contains(*name)) {
                     if !report.wants(Rule::UndefinedArgInFrom) {
                         break;
@@ -185,7 +188,7 @@ impl FromScope<'_> {
                 }
                 Ok(expanded.value)
             }
-            Err(error) => Err(report.error(word.span, error.to_string(), "in this word")),
+            Err(error) => Err(report.cannot_expand(word.span, &error, "in this word")),
         }
     }
 

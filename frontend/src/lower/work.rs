@@ -113,12 +113,12 @@ impl Work<'_, '_> {
         let expanded = expand_word(text, self.plan.escape, &self.state.environment)
             .map_err(|error| self.cannot_expand(&error, span))?;
         self.warn_unset(&expanded.unset, span);
-        self.shared.report.spend(expanded.value.len(), span)?;
+        self.shared.report.spend(expanded.cost(), span)?;
         Ok(expanded.value)
     }
 
     pub(super) fn cannot_expand(&mut self, error: &ExpandError, span: Span) -> Reported {
-        self.shared.report.error(span, error.to_string(), "in this word")
+        self.shared.report.cannot_expand(span, error, "in this word")
     }
 
     /// Warns of variables that are used and neither ARG nor ENV names.
@@ -171,7 +171,8 @@ impl Work<'_, '_> {
                     let message = format!(
                         "cannot {verb} from stage {later:?}, it needs to be defined before current stage {here:?}"
                     );
-                    Err(shared.report.error(span, message, "a later stage"))
+                    let help = Some(format!("move the stage {later} before {here}"));
+                    Err(shared.report.error_with_help(span, message, "a later stage", help))
                 }
             },
             Some(origin @ (Origin::Context(_) | Origin::Image(_))) => {

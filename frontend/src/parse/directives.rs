@@ -23,7 +23,7 @@ pub(super) fn read(lines: &mut Lines<'_>, report: &mut Report) -> Directives {
         };
         if seen {
             let message = format!("only one {} parser directive can be used", key.name());
-            report.error(message, line, "the second one");
+            report.error_with_help(message, line, "the second one", "remove one of them".to_owned());
         }
     }
 }
@@ -106,7 +106,8 @@ fn escape(value: Spanned<String>, report: &mut Report) -> Option<Spanned<char>> 
         "`" => Some(Spanned { value: '`', span: value.span }),
         other => {
             let message = format!("invalid escape token '{other}' does not match ` or \\");
-            report.error(message, value.span, "expected ` or \\");
+            let help = "a backslash, or a backtick for paths of Windows".to_owned();
+            report.error_with_help(message, value.span, "expected ` or \\", help);
             None
         }
     }

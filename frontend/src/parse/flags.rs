@@ -84,7 +84,8 @@ fn flag(
     };
     let (_, takes) = known[index];
     if std::mem::replace(&mut used[index], true) && takes != Takes::Values {
-        return Err(report.error(format!("duplicate flag specified: {dashed}"), span, "given before"));
+        let message = format!("duplicate flag specified: {dashed}");
+        return Err(report.error_with_help(message, span, "given before", "give it once".to_owned()));
     }
     match (takes, value) {
         (Takes::Bool, Some("")) | (Takes::Value | Takes::Values, None) => {
@@ -98,7 +99,8 @@ fn flag(
         }
         (Takes::Bool, Some(value)) if !["true", "false"].contains(&value.to_lowercase().as_str()) => {
             let message = format!("expecting boolean value for flag {dashed}, not: {value}");
-            return Err(report.error(message, span, "expected true or false"));
+            let help = format!("write {dashed}, or {dashed}=false");
+            return Err(report.error_with_help(message, span, "expected true or false", help));
         }
         _ => {}
     }

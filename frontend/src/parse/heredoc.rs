@@ -78,7 +78,14 @@ pub(super) fn openings(line: Slice<'_>, report: &mut Report) -> Parse<Vec<Openin
     }
     let parts = match scan(text, SYNTAX) {
         Ok(parts) => parts,
-        Err(Reason::Limit(limit)) => return Err(report.error(limit, line.span(), "in this instruction")),
+        Err(Reason::Limit(limit)) => {
+            return Err(report.error_with_help(
+                limit,
+                line.span(),
+                "in this instruction",
+                "put the text in a file".to_owned(),
+            ));
+        }
         Err(_) => return Ok(Vec::new()),
     };
     let openings: Vec<_> =

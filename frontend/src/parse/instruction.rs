@@ -82,6 +82,31 @@ impl Keyword {
     }
 }
 
+/// How an instruction is written.
+fn usage(keyword: &str) -> Option<String> {
+    let form = match Keyword::read(keyword)? {
+        Keyword::Add => "ADD [--chown=U:G] [--chmod=MODE] [--checksum=DIGEST] SOURCE... DEST",
+        Keyword::Arg => "ARG NAME[=DEFAULT]...",
+        Keyword::Cmd => "CMD [\"PROGRAM\", \"ARGUMENT\"]",
+        Keyword::Copy => "COPY [--from=STAGE] [--chown=U:G] [--chmod=MODE] SOURCE... DEST",
+        Keyword::Entrypoint => "ENTRYPOINT [\"PROGRAM\", \"ARGUMENT\"]",
+        Keyword::Env => "ENV NAME=VALUE...",
+        Keyword::Expose => "EXPOSE PORT[-PORT][/tcp|udp|sctp]...",
+        Keyword::From => "FROM [--platform=PLATFORM] IMAGE [AS NAME]",
+        Keyword::Healthcheck => "HEALTHCHECK [--interval=30s] CMD COMMAND, or HEALTHCHECK NONE",
+        Keyword::Label => "LABEL NAME=VALUE...",
+        Keyword::Maintainer => "LABEL org.opencontainers.image.authors=NAME does the same",
+        Keyword::OnBuild => "ONBUILD INSTRUCTION",
+        Keyword::Run => "RUN COMMAND",
+        Keyword::Shell => "SHELL [\"/bin/bash\", \"-c\"]",
+        Keyword::StopSignal => "STOPSIGNAL SIGNAL",
+        Keyword::User => "USER NAME[:GROUP]",
+        Keyword::Volume => "VOLUME PATH...",
+        Keyword::Workdir => "WORKDIR PATH",
+    };
+    Some(form.to_owned())
+}
+
 /// What the instructions of a file have in common.
 pub(super) struct Context<'a> {
     pub(super) escape: char,
@@ -94,7 +119,8 @@ impl Context<'_> {
     /// Says that an instruction needs at least one argument.
     fn needs_argument(&mut self, keyword: Slice<'_>, label: &str) -> Reported {
         let message = format!("{} requires at least one argument", keyword.text().to_ascii_uppercase());
-        self.report.error(message, keyword.span(), label)
+        let help = usage(keyword.text());
+        self.report.error_with_help(message, keyword.span(), label, help)
     }
 
     /// Words between plain blanks, counted.
@@ -153,7 +179,13 @@ fn unknown(keyword: Slice<'_>, report: &mut Report) -> Reported {
 fn whole(head: &Head<'_>, context: &mut Context<'_>) -> Parse<Spanned<String>> {
     if head.rest.is_empty() {
         let message = format!("{} requires exactly one argument", head.keyword.text().to_ascii_uppercase());
-        return Err(context.report.error(message, head.keyword.span(), "expected an argument"));
+        let help = usage(head.keyword.text());
+        return Err(context.report.error_with_help(
+            message,
+            head.keyword.span(),
+            "expected an argument",
+            help,
+        ));
     }
     Ok(head.rest.spanned())
 }
@@ -191,7 +223,8 @@ fn volume(head: &Head<'_>, context: &mut Context<'_>) -> Parse<Vec<Spanned<Strin
         volume.value = volume.value.trim().to_owned();
         if volume.value.is_empty() {
             let message = "VOLUME specified can not be an empty string";
-            return Err(context.report.error(message, volume.span, "expected a path"));
+            let help = usage("VOLUME");
+            return Err(context.report.error_with_help(message, volume.span, "expected a path", help));
         }
     }
     Ok(volumes)

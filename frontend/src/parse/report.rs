@@ -9,9 +9,9 @@ use crate::lint::{Finding, Rule};
 const MAX_DIAGNOSTICS: usize = 200;
 /// Longest message; the words that it repeats may be longer.
 const MAX_MESSAGE_CHARS: usize = 400;
-/// Most words, comments and instructions of one file together. At some 300 bytes for an instruction, this
-/// is what keeps hostile input within memory; the largest real files have a few thousand.
-const MAX_NODES: usize = 500_000;
+/// Most words, comments and instructions of one file together: at some 300 bytes for an instruction, and some
+/// 2000 for its op, this is what keeps hostile input within memory. The largest real files have a few thousand.
+const MAX_NODES: usize = 100_000;
 
 /// Diagnostics, and how much of the tree may still grow.
 #[derive(Debug)]
@@ -82,6 +82,26 @@ impl Report {
         Reported
     }
 
+    /// Where the diagnostics are, for [`soften`](Self::soften).
+    pub(super) fn mark(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// Makes the errors since `mark` warnings that begin with `prefix`. Where the tree is too large they stay.
+    pub(super) fn soften(&mut self, mark: usize, prefix: &str) {
+        if self.is_overgrown {
+            return;
+        }
+        for diagnostic in &mut self.diagnostics[mark..] {
+            if diagnostic.severity == Severity::Error {
+                diagnostic.severity = Severity::Warning;
+                diagnostic.message.insert_str(0, prefix);
+                self.errors -= 1;
+                self.warnings += 1;
+            }
+        }
+    }
+
     /// Whether to stop reading; there is an error then.
     pub(super) fn is_full(&self) -> bool {
         self.errors >= MAX_DIAGNOSTICS || self.is_overgrown
@@ -97,7 +117,8 @@ impl Report {
         if nodes > self.nodes_left {
             self.is_overgrown = true;
             let message = format!("dockerfile has more than {MAX_NODES} instructions and words");
-            return Err(self.error(message, span, "this is where it becomes too much"));
+            let help = "make it of several files, each with its own build".to_owned();
+            return Err(self.error_with_help(message, span, "this is where it becomes too much", help));
         }
         self.nodes_left -= nodes;
         Ok(())

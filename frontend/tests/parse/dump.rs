@@ -102,7 +102,10 @@ impl Dump<'_> {
             Kind::Shell(words) => self.plain(&format!("exec {words:?}")),
             Kind::OnBuild(on_build) => {
                 self.plain(&format!("text {:?}", on_build.text));
-                self.instruction(&on_build.instruction);
+                match &on_build.instruction {
+                    Some(instruction) => self.instruction(instruction),
+                    None => self.plain("wrong"),
+                }
             }
         }
     }

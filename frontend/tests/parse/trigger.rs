@@ -23,7 +23,8 @@ fn a_stored_trigger_is_parsed_to_the_same_instruction() {
     let [Instruction { kind: Kind::Copy(again), .. }] = &trigger.dockerfile.instructions[..] else {
         panic!("{trigger:?}")
     };
-    let Kind::Copy(first) = &on_build.instruction.kind else { panic!("{on_build:?}") };
+    let trigger = on_build.instruction.as_ref().unwrap();
+    let Kind::Copy(first) = &trigger.kind else { panic!("{on_build:?}") };
     assert_eq!(again.dest.value, first.dest.value);
     let [Source::Path(_), Source::Heredoc(heredoc)] = &again.sources[..] else { panic!("{again:?}") };
     assert_eq!((heredoc.body.as_str(), heredoc.expand, heredoc.chomp), ("\t$y\r\n", false, true));

@@ -119,6 +119,8 @@ fn trap_79_unreachable_stages_are_checked_all_the_same() {
         ("FROM --platform=x/y/z/w busybox", "failed to parse platform"),
         ("FROM busybox\nCOPY --from=9 a /", "invalid stage index 9"),
         ("FROM busybox\nCOPY --from=$A a /", "variable expansion is not supported"),
+        ("FROM busybox\nRUN --network=x true", "unsupported network mode"),
+        ("FROM busybox\nHEALTHCHECK --interval=x CMD true", "invalid duration"),
         ("FROM busybox AS c\nCOPY --from=c a /", "circular dependency"),
     ] {
         err(&format!("{wrong}\nFROM scratch\nCOPY a /")).has(&[said]);

@@ -125,7 +125,9 @@ impl Source {
         if list.is_empty() {
             self.attrs.remove(name);
         } else {
+            // Go's encoder escapes these, and the text is part of the op's digest.
             let json = serde_json::to_string(list).expect("strings are JSON");
+            let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
             self.attrs.insert(name.to_owned(), json);
         }
     }

@@ -81,13 +81,16 @@ impl Work<'_, '_> {
             Kind::Git(git) if git.checksum.is_empty() || git.checksum == *given => Ok(()),
             Kind::Git(git) => {
                 let message = format!("checksum mismatch {given:?} != {:?}", git.checksum);
-                Err(report.error(span, message, "the source's own checksum is another one"))
+                let help = Some("say it in one place".to_owned());
+                let label = "the source's own checksum is another one";
+                Err(report.error_with_help(span, message, label, help))
             }
             Kind::Url => match digest_problem(given) {
                 None => Ok(()),
                 Some(message) => {
                     let label = "expected sha256: and 64 hexadecimal digits";
-                    Err(report.error(span, message, label))
+                    let help = Some("sha256sum FILE prints it".to_owned());
+                    Err(report.error_with_help(span, message, label, help))
                 }
             },
         }
@@ -106,7 +109,8 @@ impl Work<'_, '_> {
         {
             let message = "inconsistent keep-git-dir configuration";
             let label = "says otherwise than --keep-git-dir";
-            return Err(self.shared.report.error(word.span, message, label));
+            let help = Some("say it in one place".to_owned());
+            return Err(self.shared.report.error_with_help(word.span, message, label, help));
         }
         let mut git = git.clone();
         git.keep_git_dir = git.keep_git_dir.or(options.keep_git_dir);

@@ -16,14 +16,17 @@ pub(super) fn healthcheck(head: &Head<'_>, context: &mut Context<'_>) -> Parse<H
     if form.text().eq_ignore_ascii_case("NONE") {
         if !arguments.is_empty() {
             let message = "HEALTHCHECK NONE takes no arguments";
-            return Err(context.report.error(message, arguments.span(), "expected nothing"));
+            let help = "HEALTHCHECK CMD has a command; NONE switches the base's check off".to_owned();
+            let span = arguments.span();
+            return Err(context.report.error_with_help(message, span, "expected nothing", help));
         }
         return Ok(Healthcheck::None);
     }
     let flags = flags::check(head, flags::HEALTHCHECK, context.report);
     if !form.text().eq_ignore_ascii_case("CMD") {
         let message = format!("unknown type {:?} in HEALTHCHECK (try CMD)", form.text());
-        return Err(context.report.error(message, form.span(), "expected CMD or NONE"));
+        let help = super::usage("HEALTHCHECK");
+        return Err(context.report.error_with_help(message, form.span(), "expected CMD or NONE", help));
     }
     let command = command::command(arguments, context)?;
     let is_empty = match &command {
@@ -32,7 +35,9 @@ pub(super) fn healthcheck(head: &Head<'_>, context: &mut Context<'_>) -> Parse<H
     };
     if is_empty {
         let message = "missing command after HEALTHCHECK CMD";
-        return Err(context.report.error(message, form.span(), "expected a command after it"));
+        let help = super::usage("HEALTHCHECK");
+        let label = "expected a command after it";
+        return Err(context.report.error_with_help(message, form.span(), label, help));
     }
     Ok(Healthcheck::Cmd { flags: flags?, command })
 }

@@ -47,7 +47,8 @@ fn pair(keyword: Slice<'_>, word: Slice<'_>, context: &mut Context<'_>) -> Parse
 
 fn blank_name(keyword: Slice<'_>, word: Slice<'_>, context: &mut Context<'_>) -> Reported {
     let message = format!("{} names can not be blank", keyword.text().to_ascii_uppercase());
-    context.report.error(message, word.span(), "expected a name before =")
+    let help = super::usage(keyword.text());
+    context.report.error_with_help(message, word.span(), "expected a name before =", help)
 }
 
 /// `KEY rest of line`

@@ -56,7 +56,9 @@ pub(super) fn transfer(
                 if given.is_some() { "only one was" } else { "none was" }
             );
             let span = given.map_or(head.keyword.span(), |given| given.span);
-            return Err(context.report.error(message, span, "expected a source and a destination"));
+            let help = super::usage(&keyword);
+            let label = "expected a source and a destination";
+            return Err(context.report.error_with_help(message, span, label, help));
         }
     };
     let mut openings: Vec<Option<Opening>> = match words {
@@ -65,7 +67,8 @@ pub(super) fn transfer(
     };
     if openings.pop().flatten().is_some() {
         let message = format!("{keyword} cannot accept a heredoc as a destination");
-        return Err(context.report.error(message, dest.span, "expected a path"));
+        let help = "the destination comes last, behind the heredocs: COPY <<EOF /path".to_owned();
+        return Err(context.report.error_with_help(message, dest.span, "expected a path", help));
     }
     openings.resize_with(values.len(), || None);
     // Of several heredocs of one name, the last one's body is used for all (trap 66).
@@ -91,7 +94,9 @@ fn check_bodies(
     let total: usize = openings.iter().flatten().map(length).sum();
     if total > MAX_FILE_BYTES {
         let message = "heredocs of one name are too long together";
-        return Err(context.report.error(message, head.rest.span(), "each has the last one's body"));
+        let help = "give each a name of its own".to_owned();
+        let label = "each has the last one's body";
+        return Err(context.report.error_with_help(message, head.rest.span(), label, help));
     }
     Ok(())
 }
