@@ -3,6 +3,9 @@
 //! `corpus DIR` takes every file below DIR for a Dockerfile and prints, as tables, what was refused and
 //! where the parsers differ, each with its cause. What has no cause is printed in full, and the exit code
 //! is 1. docs/conformance/corpus.md keeps the tables of one run.
+//!
+//! `corpus DIR COUNT SEED` changes them at random instead, COUNT times, and lowers what comes out: a panic,
+//! or time that grows faster than the text, is printed, and the exit code is 1.
 
 #[path = "../../tests/oracles/causes.rs"]
 mod causes;
@@ -10,11 +13,14 @@ mod causes;
 mod compare;
 #[path = "../../tests/oracles/dockerfile_parser.rs"]
 mod dockerfile_parser;
+mod mutants;
 #[path = "../../tests/oracles/parse_dockerfile.rs"]
 mod parse_dockerfile;
 #[path = "../../tests/oracles/reading.rs"]
 mod reading;
 mod refusals;
+#[path = "../../tests/oracles/rules.rs"]
+mod rules;
 mod targets;
 
 use std::collections::{BTreeMap, HashSet};
@@ -29,16 +35,21 @@ use targets::Verdict;
 const STACK_BYTES: usize = 512 << 20;
 
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1) else {
-        eprintln!("which folder? corpus DIR");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Option<Vec<u64>> = arguments.iter().skip(1).map(|number| number.parse().ok()).collect();
+    let (Some(folder), Some(numbers)) = (arguments.first().cloned(), numbers) else {
+        eprintln!("which folder? corpus DIR [COUNT SEED]");
         return ExitCode::from(2);
     };
-    let run = move || measure(Path::new(&folder));
+    let run = move || match numbers[..] {
+        [count, seed] => mutate(Path::new(&folder), count, seed),
+        _ => measure(Path::new(&folder)),
+    };
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
     match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(0))) => ExitCode::SUCCESS,
         Ok(Ok(Ok(unexplained))) => {
-            eprintln!("{unexplained} without a cause");
+            eprintln!("{unexplained} to look at");
             ExitCode::FAILURE
         }
         Ok(Ok(Err(error))) | Err(error) => {
@@ -53,7 +64,6 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Tables {
     counts: Counts,
-    not_text: usize,
     targets: usize,
     built: usize,
     built_with_arguments: usize,
@@ -73,10 +83,7 @@ fn measure(folder: &Path) -> io::Result<usize> {
     files.sort();
     let (mut tables, mut known) = (Tables::default(), HashSet::new());
     for path in files {
-        let Ok(text) = String::from_utf8(std::fs::read(&path)?) else {
-            tables.not_text += 1;
-            continue;
-        };
+        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
         if known.contains(&text) {
             continue;
         }
@@ -90,6 +97,15 @@ fn measure(folder: &Path) -> io::Result<usize> {
     }
     tables.print();
     Ok(tables.unexplained)
+}
+
+/// Returns how many mutants are bad.
+fn mutate(folder: &Path, count: u64, seed: u64) -> io::Result<usize> {
+    let mut files = Vec::new();
+    find(folder, &mut files)?;
+    files.sort();
+    let texts = files.iter().map(std::fs::read).collect::<io::Result<Vec<_>>>()?;
+    Ok(mutants::campaign(&texts, count, seed))
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -134,8 +150,9 @@ impl Tables {
     fn print(&self) {
         let Self { counts, targets, built, built_with_arguments, .. } = self;
         println!(
-            "{} files, {} instructions, {} not UTF-8\n",
-            counts.files, counts.instructions, self.not_text
+            "{} files, {} instructions
+",
+            counts.files, counts.instructions
         );
         println!("| targets | {targets} |\n|---|--:|\n| lowered | {built} |");
         println!("| lowered with made-up build arguments | {built_with_arguments} |");

@@ -43,26 +43,35 @@ fn unset_arguments(dockerfile: &Dockerfile) -> BTreeMap<String, String> {
 }
 
 fn verdict(text: &str, target: Option<String>, arguments: &BTreeMap<String, String>) -> Verdict {
-    match attempt(text, target.clone(), BTreeMap::new()) {
+    match attempt(text.as_bytes(), target.clone(), BTreeMap::new()) {
         Ok(()) => Verdict::Built,
         Err(message) if arguments.is_empty() => Verdict::Refused(message),
-        Err(_) => match attempt(text, target, arguments.clone()) {
+        Err(_) => match attempt(text.as_bytes(), target, arguments.clone()) {
             Ok(()) => Verdict::BuiltWithArguments,
             Err(message) => Verdict::Refused(message),
         },
     }
 }
 
-fn attempt(text: &str, target: Option<String>, build_args: BTreeMap<String, String>) -> Result<(), String> {
-    let source = Source { name: "Dockerfile".to_owned(), text: text.as_bytes().to_vec() };
+/// Lowers one target; the first message if it is refused.
+pub(crate) fn attempt(
+    text: &[u8],
+    target: Option<String>,
+    build_args: BTreeMap<String, String>,
+) -> Result<(), String> {
+    let source = Source { name: "Dockerfile".to_owned(), text: text.to_vec() };
     let mut inputs = inputs(target, build_args);
     loop {
         let lowered = lower(&source, &inputs);
-        let Outcome::Needs(needs) = lowered.outcome else {
-            let error = lowered.diagnostics.iter().find(|it| it.severity == Severity::Error);
-            return error.map_or(Ok(()), |error| Err(error.message.clone()));
-        };
-        inputs.images.extend(needs.into_iter().map(made_up));
+        match lowered.outcome {
+            Outcome::Needs(needs) => inputs.images.extend(needs.into_iter().map(made_up)),
+            Outcome::NeedsTime(need) => _ = inputs.times.insert(need, Some(0)),
+            Outcome::Ready(_) => return Ok(()),
+            Outcome::Failed => {
+                let error = lowered.diagnostics.iter().find(|it| it.severity == Severity::Error);
+                return Err(error.map(|error| error.message.clone()).unwrap_or_default());
+            }
+        }
     }
 }
 
@@ -90,6 +99,7 @@ fn inputs(target: Option<String>, build_args: BTreeMap<String, String>) -> Input
         platform_is_explicit: false,
         build_platform: platform,
         labels: BTreeMap::new(),
+        context: MainContext::Local,
         contexts: BTreeMap::new(),
         ignore: Vec::new(),
         context: MainContext::default(),
@@ -99,5 +109,6 @@ fn inputs(target: Option<String>, build_args: BTreeMap<String, String>) -> Input
         extra_hosts: Vec::new(),
         no_cache: false,
         epoch: None,
+        times: BTreeMap::new(),
     }
 }
