@@ -102,13 +102,11 @@ fn inputs(target: Option<String>, build_args: BTreeMap<String, String>) -> Input
         context: MainContext::Local,
         contexts: BTreeMap::new(),
         ignore: Vec::new(),
-        context: MainContext::default(),
         images: BTreeMap::new(),
         times: BTreeMap::new(),
         network: Network::Default,
         extra_hosts: Vec::new(),
         no_cache: false,
         epoch: None,
-        times: BTreeMap::new(),
     }
 }

@@ -158,10 +158,13 @@ fn ours(instruction: &Instruction) -> Vec<String> {
             flags(options).chain(reading::command(command)).collect()
         }
         Kind::Shell(words) => exec(words.iter().map(String::as_str)),
-        Kind::OnBuild(it) => {
-            let keyword = it.instruction.keyword.value.to_ascii_uppercase();
-            std::iter::once(format!("trigger {keyword}")).chain(ours(&it.instruction)).collect()
-        }
+        Kind::OnBuild(it) => match &it.instruction {
+            Some(trigger) => {
+                let keyword = trigger.keyword.value.to_ascii_uppercase();
+                std::iter::once(format!("trigger {keyword}")).chain(ours(trigger)).collect()
+            }
+            None => vec!["trigger that is wrong".to_owned()],
+        },
     }
 }
 

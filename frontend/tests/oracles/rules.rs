@@ -86,7 +86,7 @@ fn has_unknown_heredoc(it: &Disagreement<'_>) -> bool {
 /// Whether one heredoc begins the arguments, and nothing is between `<<` and its name.
 fn has_first_heredoc_alone(instruction: &Instruction) -> bool {
     match (&instruction.kind, heredocs(instruction).as_slice()) {
-        (Kind::OnBuild(it), _) => has_first_heredoc_alone(&it.instruction),
+        (Kind::OnBuild(it), _) => it.instruction.as_deref().is_some_and(has_first_heredoc_alone),
         (Kind::Run(Run { command: Command::Shell(line), .. }), [one]) => {
             let opening = &one.opening.value;
             line.value.starts_with(opening) && opening.starts_with("<<") && !opening.contains([' ', '\t'])
@@ -309,7 +309,7 @@ fn heredocs(instruction: &Instruction) -> Vec<&Heredoc> {
                 Source::Path(_) => None,
             })
             .collect(),
-        Kind::OnBuild(trigger) => heredocs(&trigger.instruction),
+        Kind::OnBuild(trigger) => trigger.instruction.as_deref().map(heredocs).unwrap_or_default(),
         _ => Vec::new(),
     }
 }
