@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Where images, layers and cache are kept [env: COOPER_ROOT] [default: /var/lib/cooper, or ~/.local/share/cooper]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
-    /// Registry to reach over plain HTTP or with an unverified certificate; may be repeated
+    /// Registry to reach over plain HTTP, as loopback is anyway; may be repeated
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     pub(crate) insecure_registry: Vec<String>,
     #[command(subcommand)]

@@ -24,7 +24,7 @@ pub struct EngineOptions {
     pub tier: Option<Tier>,
     /// RUN steps at a time; no limit when absent.
     pub max_parallel: Option<usize>,
-    /// Registries that are spoken to over plain HTTP or with a certificate that is not verified.
+    /// Registries that are spoken to over plain HTTP, `host` or `host:port`; those on loopback are anyway.
     pub insecure_registries: Vec<String>,
 }
 

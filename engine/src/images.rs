@@ -40,11 +40,24 @@ pub struct ImageDetails {
     pub config: ImageConfig,
 }
 
+/// `error`, with the name of the image that is to be built or pulled again.
+fn of(name: &Reference, error: Error) -> Error {
+    match error {
+        Error::Store(StoreError::Damaged { what, detail }) => {
+            StoreError::Damaged { what: format!("{what} of {}", name.familiar()), detail }.into()
+        }
+        other => other,
+    }
+}
+
 impl Engine {
     /// All images, by name.
     pub fn images(&self) -> Result<Vec<ImageSummary>, Error> {
         let names = self.ports.names.list()?;
-        names.into_iter().map(|(name, top)| self.summary(name, &top)).collect()
+        names
+            .into_iter()
+            .map(|(name, top)| self.summary(name.clone(), &top).map_err(|e| of(&name, e)))
+            .collect()
     }
 
     /// Every platform of an image.

@@ -145,3 +145,33 @@ fn tier_root_a_cancelled_build_leaves_nothing() {
     let fine = folder(&[("Dockerfile", "FROM busybox:test\nRUN true\n")]);
     cooper.build(&[], fine.path()).ok();
 }
+
+#[test]
+fn what_would_do_nothing_is_refused_before_anything_is_done() {
+    let cooper = Cooper::new();
+    let context = folder(&[("Dockerfile", "FROM localhost:1/never-asked:1\n")]);
+    let path = context.path().to_str().unwrap();
+    let refused = |arguments: &[&str], why: &str| {
+        let outcome = cooper.run(arguments.iter().chain([&path])).fails_with(2).says(why);
+        assert!(!outcome.stderr.contains("load metadata"), "{}", outcome.stderr);
+    };
+    refused(&["build", "--output=type=cacheonly", "--iidfile=id"], "no output of this build is an image");
+    refused(&["build", "-o", "-", "-o", "type=oci"], "only one output");
+    refused(&["debug", "dump-llb", "--push"], "--push does nothing here");
+    refused(&["debug", "solve", "--definition=/dev/null", "--target=x"], "--target does nothing here");
+    let mut command = cooper.command(["build", "--build-arg=STRANGE", path]);
+    command.env("STRANGE", <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("STRANGE in the environment is not UTF-8"), "{said}");
+}
+
+#[test]
+fn standard_output_that_cannot_be_written_is_the_machines_fault() {
+    let cooper = Cooper::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status =
+        cooper.command(["images"]).stdout(full()).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+}

@@ -19,6 +19,12 @@ pub(super) fn dump_llb(
     format: LlbFormat,
     interrupt: &Interrupt,
 ) -> Result<()> {
+    refuse(&[
+        ("--output", !args.output.is_empty()),
+        ("--push", args.push),
+        ("--iidfile", args.iidfile.is_some()),
+        ("--metadata-file", args.metadata_file.is_some()),
+    ])?;
     let request = request::request(args)?;
     let display = build::display(args)?;
     let definition = engine.definition(&request, &|event| display.show(event), interrupt.catch());
@@ -45,12 +51,28 @@ pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Inte
     };
     let definition = Definition::from_bytes(&bytes)
         .with_context(|| format!("{} is not an LLB definition", path.display()))?;
+    refuse(&[
+        ("--file", args.file.is_some()),
+        ("--build-arg", !args.build_arg.is_empty()),
+        ("--target", args.target.is_some()),
+        ("--label", !args.label.is_empty()),
+        ("--no-cache", args.no_cache),
+        ("--add-host", !args.add_host.is_empty()),
+    ])?;
     let request = request::request(args)?;
     build::check(args, &request)?;
     let display = build::display(args)?;
     let result = engine.solve(&definition, &request, &|event| display.show(event), interrupt.catch());
     display.finish();
     build::report(&result?, args, &request, display.is_quiet())
+}
+
+/// Refuses options of a build that would do nothing here.
+fn refuse(options: &[(&str, bool)]) -> Result<()> {
+    match options.iter().find(|(_, given)| *given) {
+        Some((name, _)) => anyhow::bail!("{name} does nothing here: leave it out"),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn tiers() -> Result<()> {

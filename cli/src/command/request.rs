@@ -33,7 +33,7 @@ pub(super) fn request(args: &Build) -> Result<BuildRequest> {
             Some((name, value)) => drop(request.build_args.insert(name.to_owned(), value.to_owned())),
             // Without a value it is the environment's; unset there, it stays unset.
             None => {
-                if let Ok(value) = std::env::var(one) {
+                if let Some(value) = environment(one)? {
                     request.build_args.insert(one.clone(), value);
                 }
             }
@@ -63,10 +63,16 @@ pub(super) fn request(args: &Build) -> Result<BuildRequest> {
         Network::None => NetworkSpec::None,
     };
     // As the other clients have it: from the environment it is a build argument like a given one.
-    if let Ok(epoch) = std::env::var(SOURCE_DATE_EPOCH) {
+    if let Some(epoch) = environment(SOURCE_DATE_EPOCH)? {
         request.build_args.entry(SOURCE_DATE_EPOCH.to_owned()).or_insert(epoch);
     }
     Ok(request)
+}
+
+/// A variable of the environment, if it is set.
+fn environment(name: &str) -> Result<Option<String>> {
+    let value = std::env::var_os(name).map(std::ffi::OsString::into_string).transpose();
+    value.map_err(|value| anyhow::anyhow!("{name} in the environment is not UTF-8: {value:?}"))
 }
 
 /// When the image says that it was made (reproducible-builds.org).
