@@ -12,6 +12,7 @@ mod build;
 mod call;
 mod debug;
 mod images;
+mod input;
 mod request;
 mod store;
 

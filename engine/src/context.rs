@@ -1,6 +1,7 @@
 //! What a build reads of the machine before it starts: the Dockerfile and the ignore files.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cooperage_frontend::lower::{NamedContext, Source};
@@ -106,10 +107,15 @@ fn read_dockerfile(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     if metadata.is_dir() {
         return Err(Error::Usage(format!("the Dockerfile {} is a directory", path.display())));
     }
-    if metadata.len() > DOCKERFILE_LIMIT_BYTES {
+    // A device has no length, and no end.
+    let mut text = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(DOCKERFILE_LIMIT_BYTES + 1).read_to_end(&mut text))
+        .map_err(Error::file("read", path))?;
+    if text.len() as u64 > DOCKERFILE_LIMIT_BYTES {
         return Err(Error::Usage(format!("the Dockerfile {} is larger than 128 MiB", path.display())));
     }
-    std::fs::read(path).map(Some).map_err(Error::file("read", path))
+    Ok(Some(text))
 }
 
 /// `<Dockerfile>.dockerignore` beside the Dockerfile, instead of `.dockerignore` at the context's root

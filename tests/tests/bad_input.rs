@@ -159,6 +159,7 @@ fn what_would_do_nothing_is_refused_before_anything_is_done() {
     refused(&["build", "-o", "-", "-o", "type=oci"], "only one output");
     refused(&["debug", "dump-llb", "--push"], "--push does nothing here");
     refused(&["debug", "solve", "--definition=/dev/null", "--target=x"], "--target does nothing here");
+    refused(&["build", "-f", "/dev/zero"], "larger than 128 MiB");
     let mut command = cooper.command(["build", "--build-arg=STRANGE", path]);
     command.env("STRANGE", <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff"));
     let output = command.output().unwrap();

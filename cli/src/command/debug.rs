@@ -1,6 +1,6 @@
 //! `cooper debug`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use cooperage::Engine;
 use cooperage::llb::graph::Graph;
 use cooperage::llb::pb::Definition;
 
-use super::{build, print, request};
+use super::{build, input, print, request};
 use crate::args::{Build, LlbFormat};
 use crate::interrupt::Interrupt;
 use crate::table;
@@ -42,15 +42,6 @@ pub(super) fn dump_llb(
 }
 
 pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Interrupt) -> Result<()> {
-    let mut bytes = Vec::new();
-    match path.as_os_str() == "-" {
-        true => std::io::stdin().read_to_end(&mut bytes).context("reading standard input")?,
-        false => std::fs::File::open(path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .with_context(|| format!("reading {}", path.display()))?,
-    };
-    let definition = Definition::from_bytes(&bytes)
-        .with_context(|| format!("{} is not an LLB definition", path.display()))?;
     refuse(&[
         ("--file", args.file.is_some()),
         ("--build-arg", !args.build_arg.is_empty()),
@@ -59,6 +50,16 @@ pub(super) fn solve(engine: &Engine, path: &Path, args: &Build, interrupt: &Inte
         ("--no-cache", args.no_cache),
         ("--add-host", !args.add_host.is_empty()),
     ])?;
+    let bytes = match path.as_os_str() == "-" {
+        true => input::read("standard input", std::io::stdin())?,
+        false => {
+            let name = path.display().to_string();
+            let file = std::fs::File::open(path).with_context(|| format!("reading {name}"))?;
+            input::read(&name, file)?
+        }
+    };
+    let definition = Definition::from_bytes(&bytes)
+        .with_context(|| format!("{} is not an LLB definition", path.display()))?;
     let request = request::request(args)?;
     build::check(args, &request)?;
     let display = build::display(args)?;

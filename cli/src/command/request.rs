@@ -1,11 +1,10 @@
 //! From arguments to a [`BuildRequest`].
 
-use std::io::Read;
-
 use anyhow::{Context, Result, bail};
 use cooperage::image::Platform;
 use cooperage::{BuildRequest, ContextSpec, DockerfileSpec, Entitlement, NetworkSpec, Output, SecretSource};
 
+use super::input;
 use crate::args::{Build, Network};
 
 /// The request of `cooper build`.
@@ -117,8 +116,7 @@ fn extra_hosts(text: &str) -> Result<Vec<(String, String)>> {
 }
 
 fn from_stdin() -> Result<DockerfileSpec> {
-    let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).context("reading standard input")?;
+    let bytes = input::read("standard input", std::io::stdin())?;
     if looks_like_archive(&bytes) {
         bail!(
             "standard input is an archive; a context from standard input is not supported yet: unpack it and give the directory"
