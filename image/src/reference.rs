@@ -134,6 +134,9 @@ impl FromStr for Reference {
             Some((first, path)) if is_host(first) => (first, path),
             _ => ("docker.io", name),
         };
+        if !is_valid_host(host) {
+            return Err(error("the registry's host is malformed"));
+        }
         let host = if host == "index.docker.io" { "docker.io" } else { host };
         let repository = match (host, path.contains('/')) {
             ("docker.io", false) => format!("library/{path}"),
@@ -159,6 +162,25 @@ impl FromStr for Reference {
 /// A first component is a host if it has a dot, a port or capitals, or is `localhost`.
 fn is_host(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+/// Names or numbers with dots, or an IPv6 address in brackets; then perhaps a port.
+fn is_valid_host(host: &str) -> bool {
+    let is_word = |word: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !word.is_empty() && word.bytes().all(allowed) && !word.starts_with('-') && !word.ends_with('-')
+    };
+    let is_address =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let (is_name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (is_address(address), port),
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (name.split('.').all(is_word), port)
+        }
+    };
+    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`
@@ -219,6 +241,22 @@ mod tests {
             ["", ":", "a:", "A", "a/B", "a//b", "a_-b", "-a", "a:-b", "a@sha256:1", "x/", &"a".repeat(256)]
         {
             assert!(bad.parse::<Reference>().is_err(), "{bad}");
+        }
+        for bad in [
+            "h}.io/a",
+            "-h.io/a",
+            "h..io/a",
+            "h.io:/a",
+            "h.io:x/a",
+            "h.io:1:2/a",
+            "[::g]/a",
+            "[]:1/a",
+            "é.io/a",
+        ] {
+            assert!(bad.parse::<Reference>().is_err(), "{bad}");
+        }
+        for good in ["h.io:5000/a", "10.0.0.1/a", "[::1]/a", "[fe80::1]:5000/a", "a-b.c-d/e"] {
+            assert!(good.parse::<Reference>().is_ok(), "{good}");
         }
         for good in ["a__b", "a---b", "a.b_c", "a:A.b-c", "HOST/a"] {
             assert!(good.parse::<Reference>().is_ok(), "{good}");
