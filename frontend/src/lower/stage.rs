@@ -93,8 +93,9 @@ impl<'a> Stage<'a> {
         report: &mut Report,
     ) -> Result<Self, Reported> {
         let platform = match &from.platform {
-            Some(platform) => Some(scope.platform(platform, from, report)?),
-            None => None,
+            Some(platform) if !platform.value.is_empty() => Some(scope.platform(platform, from, report)?),
+            // `--platform=` says nothing.
+            _ => None,
         };
         let name = from.name.as_ref().map(|name| name.value.to_lowercase());
         let base = scope.base(&from.base, report)?;
