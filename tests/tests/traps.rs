@@ -3,6 +3,8 @@
 
 #[path = "traps/copies.rs"]
 mod copies;
+#[path = "traps/fetched.rs"]
+mod fetched;
 #[path = "traps/keys.rs"]
 mod keys;
 #[path = "traps/steps.rs"]

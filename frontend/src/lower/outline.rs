@@ -3,7 +3,7 @@
 //! While stages are lowered each notes what it declares and mounts ([`Found`]); at the end this is put in
 //! the order of the file, with the arguments before the first FROM that the target depends on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::environment::{Environment, Recorded};
 use super::origin::Origin;
@@ -98,22 +98,27 @@ impl Found {
 
 /// Mounts of one type.
 #[derive(Debug, Default)]
-pub(super) struct Mounts(Vec<OutlineMount>);
+pub(super) struct Mounts {
+    mounts: Vec<OutlineMount>,
+    /// Where each is, by its id.
+    places: HashMap<String, usize>,
+}
 
 impl Mounts {
     pub(super) fn add(&mut self, id: &str, required: bool, span: Span) {
-        match self.0.iter_mut().find(|mount| mount.id == id) {
-            Some(known) => {
-                known.required |= required;
-                known.span = known.span.min(span);
-            }
-            None => self.0.push(OutlineMount { id: id.to_owned(), required, span }),
+        let place = self.places.get(id).and_then(|place| self.mounts.get_mut(*place));
+        if let Some(known) = place {
+            known.required |= required;
+            known.span = known.span.min(span);
+            return;
         }
+        self.places.insert(id.to_owned(), self.mounts.len());
+        self.mounts.push(OutlineMount { id: id.to_owned(), required, span });
     }
 
     fn sorted(mut self) -> Vec<OutlineMount> {
-        self.0.sort_by_key(|mount| mount.span.start);
-        self.0
+        self.mounts.sort_by_key(|mount| mount.span.start);
+        self.mounts
     }
 }
 
