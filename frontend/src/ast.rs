@@ -59,8 +59,11 @@ pub struct Instruction {
     /// The instruction's text on one line after joining continuations, keyword included, without heredoc
     /// bodies: what ONBUILD stores and progress shows.
     pub original: String,
-    /// Comment lines directly above, `#` and one blank stripped.
+    /// Comment lines above, without `#` and blanks around: those since the instruction before, or since a
+    /// comment without words. Empty lines among them do not count.
     pub doc_comments: Vec<String>,
+    /// Whether an empty line parts them from the instruction.
+    pub comments_apart: bool,
     /// What it is.
     pub kind: Kind,
 }

@@ -156,8 +156,10 @@ struct File<'a> {
     escape: char,
     report: Report,
     instructions: Vec<Instruction>,
-    /// Comment lines directly above.
+    /// Comment lines above.
     comments: Vec<String>,
+    /// Whether an empty line came after them.
+    comments_apart: bool,
     /// Instructions, wrong ones included.
     seen: usize,
     /// Whether FROM was among them, or something that might have been meant to be.
@@ -179,6 +181,7 @@ impl<'a> File<'a> {
             report,
             instructions: Vec::new(),
             comments: Vec::new(),
+            comments_apart: false,
             seen: 0,
             in_stage: false,
             is_trigger: false,
@@ -195,7 +198,7 @@ impl<'a> File<'a> {
             if line.is_comment() {
                 self.comment(&line);
             } else if line.is_blank() {
-                self.comments.clear();
+                self.comments_apart = true;
             } else {
                 let comments = std::mem::take(&mut self.comments);
                 // What was wrong has been reported; the next instruction may be right.
@@ -209,6 +212,7 @@ impl<'a> File<'a> {
     fn comment(&mut self, line: &Line<'_>) {
         let comment = line.text.trim().strip_prefix('#').unwrap_or_default().trim();
         let span = Span { start: line.start, end: line.range().end };
+        self.comments_apart = false;
         if comment.is_empty() {
             self.comments.clear();
         } else if self.report.grow(1, span).is_ok() {
@@ -242,7 +246,15 @@ impl<'a> File<'a> {
         let mut context = Context { escape: self.escape, end: span.end, report: &mut self.report };
         let kind = instruction::parse(&head, heredocs, &mut context)?;
         let original = line.trim().text().to_owned();
-        Ok(Instruction { span, keyword: head.keyword.spanned(), original, doc_comments, kind })
+        let comments_apart = self.comments_apart;
+        Ok(Instruction {
+            span,
+            keyword: head.keyword.spanned(),
+            original,
+            doc_comments,
+            comments_apart,
+            kind,
+        })
     }
 
     /// What is run, copied or set has to be text; labels and names may have what an older encoding left.

@@ -180,6 +180,16 @@ fn directives() {
 }
 
 #[test]
+fn comments_are_about_the_instruction_below_them() {
+    let found = of_text("FROM scratch AS b\n# check=skip=all\n\nCMD x\nENTRYPOINT y\n");
+    assert_eq!(rules(&found), [Rule::JSONArgsRecommended]);
+    assert!(found[0].message.contains("ENTRYPOINT"));
+    // A comment without words ends them.
+    let found = of_text("FROM scratch AS b\n# check=skip=all\n#\nCMD x\n");
+    assert_eq!(rules(&found), [Rule::JSONArgsRecommended]);
+}
+
+#[test]
 fn a_file_can_ask_for_errors() {
     let text = "#check=skip=ConsistentInstructionCasing;error=true\nFROM scratch as base\ncopy a .\n";
     let found = of_text(text);

@@ -187,7 +187,7 @@ FROM second AS binary
         lines,
         [
             "3 build alpine $BUILDPLATFORM false compiles the program",
-            "8 second busybox - false -",
+            "8 second busybox - false is apart",
             "10 - $BASE - false -",
             "14 binary second - true is the program alone"
         ]

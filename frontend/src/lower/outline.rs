@@ -136,6 +136,7 @@ pub(super) fn of(plan: &Plan<'_>, found: Found) -> Outline {
     let mut args: Vec<OutlineArg> = Vec::new();
     for stage in order(plan) {
         let mut used = from_arguments(plan, stage);
+        used.extend(bases(plan, stage).flat_map(|base| from_arguments(plan, base)));
         used.extend(found.args.iter().filter(|it| it.stage == stage).map(|it| it.arg.name.clone()));
         let declared = |name: &str| {
             let own =
@@ -177,6 +178,15 @@ fn order(plan: &Plan<'_>) -> Vec<usize> {
         }
     }
     order
+}
+
+/// The stages that a stage is built on.
+fn bases(plan: &Plan<'_>, stage: usize) -> impl Iterator<Item = usize> {
+    let base = |stage: usize| match plan.stages[stage].origin {
+        Origin::Stage(base) => Some(base),
+        _ => None,
+    };
+    std::iter::successors(base(stage), move |stage| base(*stage))
 }
 
 /// The arguments that a FROM line uses.

@@ -52,9 +52,12 @@ impl Dump<'_> {
     }
 
     fn instruction(&mut self, instruction: &Instruction) {
-        let Instruction { span, keyword, original, doc_comments, kind } = instruction;
+        let Instruction { span, keyword, original, doc_comments, comments_apart, kind } = instruction;
         for comment in doc_comments {
             self.plain(&format!("# {comment}"));
+        }
+        if *comments_apart && !doc_comments.is_empty() {
+            self.plain("(apart)");
         }
         self.text("instruction", keyword);
         self.depth += 1;

@@ -11,6 +11,9 @@ pub(super) fn of_definition(instruction: &Instruction, report: &mut Report) {
         Kind::Arg(args) => args.iter().map(|arg| arg.value.name.clone()).collect(),
         _ => return,
     };
+    if instruction.comments_apart {
+        return;
+    }
     let mut comments = instruction.doc_comments.iter().rev();
     let Some(comment) = comments.find(|comment| !is_check_comment(comment)) else { return };
     let first = comment.split(' ').next().unwrap_or_default();

@@ -29,6 +29,7 @@ pub(super) fn on_build(head: &Head<'_>, heredocs: Vec<Heredoc>, context: &mut Co
         keyword: trigger.keyword.spanned(),
         original: head.rest.text().to_owned(),
         doc_comments: Vec::new(),
+        comments_apart: false,
         kind,
     };
     Ok(OnBuild { text, instruction: Some(Box::new(instruction)) })
