@@ -3,6 +3,7 @@
 mod fetched;
 mod options;
 
+use cooperage_image::pattern::Glob;
 use cooperage_llb::definition::{Action, Copy, Edge, FileChain, Metadata, Mode};
 use cooperage_llb::pb;
 
@@ -107,6 +108,7 @@ impl Work<'_, '_> {
                 Ok(self.copy_url(word, dest, options, metadata))
             }
             Kind::Path => {
+                self.check_pattern(word)?;
                 let copy = copy_path(&word.text, dest, options);
                 if copy.required.iter().any(|path| path == &copy.source) {
                     let message = "--parents with nothing to keep the parents of";
@@ -131,6 +133,14 @@ impl Work<'_, '_> {
         let name = shown.name();
         self.shared.report.spend(name.len(), self.here)?;
         Ok(self.metadata(step, name))
+    }
+
+    /// A `[` that is never closed is found here, where it has a place, and not by whoever matches it.
+    fn check_pattern(&mut self, word: &Word) -> Result<(), Reported> {
+        let Err(error) = Glob::new(word.text.as_bytes()) else { return Ok(()) };
+        let help = Some("write \\[ for a bracket that is part of a name".to_owned());
+        let label = "expected [...] of characters, and a character behind each \\";
+        Err(self.shared.report.error_with_help(word.span, error.to_string(), label, help))
     }
 
     fn copy_document(
