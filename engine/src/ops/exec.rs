@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cooperage_image::tree::Changes;
+use cooperage_image::tree::{Changes, FollowLast, Tree};
 use cooperage_llb::pb;
 use cooperage_llb::ports::cache_mounts::{CacheMount, Sharing};
 use cooperage_llb::ports::result_index::Chain;
@@ -135,7 +135,8 @@ impl Workshop {
                         continue;
                     }
                     let output = layers.scratch.is_some() && mount.output >= 0;
-                    MountSource::Layers { layers, selector: relative(&mount.selector), output }
+                    let selector = selected(mount, &layers.tree)?;
+                    MountSource::Layers { layers, selector, output }
                 }
                 Ok(pb::MountType::Cache) => {
                     let made = self.cache_mount(mount, inputs, cancel).await?;
@@ -305,6 +306,19 @@ fn chain_of(mount: &pb::Mount, inputs: &[Chain]) -> Chain {
 
 fn absolute(cwd: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", cwd.trim_end_matches('/')) }
+}
+
+/// What of its source a mount shows, which must be there.
+fn selected(mount: &pb::Mount, tree: &Tree) -> Result<String, OpFailure> {
+    let selector = relative(&mount.selector);
+    let found = tree.resolve(selector.as_bytes(), FollowLast::Yes);
+    if found.is_ok_and(|found| found.node.is_some()) {
+        return Ok(selector);
+    }
+    let message = format!("the source \"/{selector}\" of the mount at {} is not found", mount.dest);
+    let help =
+        "sources are paths from the root of the context or of what from= names; an ignore file may hide them";
+    Err(OpFailure::step(message, Some(help.to_owned())))
 }
 
 fn relative(path: &str) -> String {

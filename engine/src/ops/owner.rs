@@ -11,8 +11,8 @@ use crate::layers::Contents;
 const USER_FILE_LIMIT_BYTES: u64 = 10 << 20;
 
 impl Workshop {
-    /// Resolves an owner. A name that is not found is 0, as BuildKit has it; a user by number without
-    /// a group has the same number as group.
+    /// Resolves an owner. A user that is not found is 0, as BuildKit has it; a user by number has the same number as
+    /// group, unless a group is given and found.
     pub(super) async fn owner(
         &self,
         owner: Option<&pb::ChownOpt>,
@@ -32,7 +32,7 @@ impl Workshop {
             Some(User::ById(gid)) => *gid,
             Some(User::ByName(named)) => {
                 let group = self.user_file(named, trees, b"etc/group").await?;
-                owner::find_group(&group, &named.name).unwrap_or(0)
+                owner::find_group(&group, &named.name).unwrap_or(default_gid)
             }
         };
         Ok(Some((uid, gid)))

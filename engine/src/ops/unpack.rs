@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cooperage_image::archive::{self, UnpackedArchive};
-use cooperage_image::layer::ContentReader;
+use cooperage_image::layer::{ContentReader, UnpackError};
 use cooperage_image::tree::edit::{self, Copy};
 use cooperage_image::tree::{Changes, File, FollowLast, Node, Tree};
 
 use super::{OpFailure, Workshop};
 use crate::Error;
+use crate::error::causes;
 use crate::layers::Contents;
 
 impl Workshop {
@@ -65,7 +66,7 @@ impl Workshop {
         let unpacked = tokio::task::block_in_place(|| {
             archive::unpack_archive(reader, &directory, self.layers.ownership())
         })
-        .map_err(|e| Error::disk(format!("unpacking {name}"), &e))?;
+        .map_err(|e| not_unpacked(&name, &e))?;
         let mut changes = Changes::between(&Tree::empty(), &unpacked.tree);
         changes.root_changed = true;
         store.put(&id, &changes)?;
@@ -73,5 +74,15 @@ impl Workshop {
         // As the store has it: contents are in the layer, whatever becomes of the archive.
         let changes = self.layers.changes(&id).await?;
         Ok(Some(UnpackedArchive { tree: changes.apply(&Tree::empty()), implied: unpacked.implied }))
+    }
+}
+
+/// A wrong archive is the build's fault, a file that cannot be written the machine's.
+fn not_unpacked(name: &str, error: &UnpackError) -> OpFailure {
+    match error {
+        UnpackError::Write { .. } => Error::disk(format!("unpacking {name}"), error).into(),
+        UnpackError::Read(_) | UnpackError::Malformed { .. } | UnpackError::Entry { .. } => {
+            OpFailure::step(format!("unpacking {name}: {}", causes(error)), None)
+        }
     }
 }
