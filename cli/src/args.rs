@@ -76,7 +76,7 @@ pub(crate) enum Command {
 /// `cooper build`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Build {
-    /// Directory with the files to build from, or - for a Dockerfile on standard input
+    /// What to build from: a directory, a git repository, a tar (file or URL), the URL of a Dockerfile, or - for a tar or a Dockerfile on standard input
     #[arg(value_name = "CONTEXT")]
     pub(crate) context: PathBuf,
     /// Dockerfile, - for standard input [default: CONTEXT/Dockerfile]
@@ -94,7 +94,7 @@ pub(crate) struct Build {
     /// Platform to build for, several with commas [env: DOCKER_DEFAULT_PLATFORM] [default: the machine's]
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
-    /// Further context: a directory, oci-layout://DIR[:TAG] or docker-image://NAME; may be repeated
+    /// Further context: a directory, a tar, a git repository, a URL, oci-layout://DIR[:TAG] or docker-image://NAME; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) build_context: Vec<String>,
     /// Label of the image; may be repeated

@@ -17,7 +17,7 @@ use futures_util::future::try_join_all;
 
 use crate::base::Bases;
 use crate::cancel::{is_cancelled, until};
-use crate::context::{self, LocalInputs};
+use crate::context::{self, Dockerfile, LocalInputs};
 use crate::error::{Kind, causes};
 use crate::event::{Event, EventSink};
 use crate::export::{Exporter, Solved};
@@ -33,6 +33,7 @@ use crate::{BuildReport, BuildRequest, Engine, Error, entitlement, export};
 
 mod check;
 mod given;
+mod prepare;
 mod tasks;
 
 use check::check_outputs;
@@ -55,10 +56,10 @@ impl Engine {
         events: EventSink<'_>,
         cancel: &CancelToken,
     ) -> Result<BuildReport, Error> {
-        let inputs = context::read(request)?;
         check_outputs(request)?;
         given::check(request)?;
-        self.runtime.block_on(Build::new(self, request, inputs, events, cancel).run()).map_err(or_cancelled)
+        let build = self.prepared(request, events, cancel)?;
+        self.runtime.block_on(build.run()).map_err(or_cancelled)
     }
 
     /// The definition of a request for its first platform: what `cooper debug dump-llb` shows. Base images
@@ -69,8 +70,7 @@ impl Engine {
         events: EventSink<'_>,
         cancel: &CancelToken,
     ) -> Result<pb::Definition, Error> {
-        let inputs = context::read(request)?;
-        let build = Build::new(self, request, inputs, events, cancel);
+        let build = self.prepared(request, events, cancel)?;
         let platform = build.platforms().remove(0);
         let lowered = self.runtime.block_on(until(cancel, build.lower(&platform, &mut Vec::new())));
         lowered.map(|lowered| lowered.definition)
@@ -88,8 +88,33 @@ impl Engine {
         let inputs = context::read_directories(request)?;
         check_outputs(request)?;
         given::check(request)?;
-        let build = Build::new(self, request, inputs, events, cancel);
+        let build = self.prepared_with(inputs, request, events, cancel)?;
         self.runtime.block_on(build.run_definition(definition)).map_err(or_cancelled)
+    }
+
+    /// A build whose contexts are there and whose Dockerfile is read.
+    pub(crate) fn prepared<'a>(
+        &'a self,
+        request: &'a BuildRequest,
+        events: EventSink<'a>,
+        cancel: &'a CancelToken,
+    ) -> Result<Build<'a>, Error> {
+        self.prepared_with(context::read(request)?, request, events, cancel)
+    }
+
+    fn prepared_with<'a>(
+        &'a self,
+        mut inputs: LocalInputs,
+        request: &'a BuildRequest,
+        events: EventSink<'a>,
+        cancel: &'a CancelToken,
+    ) -> Result<Build<'a>, Error> {
+        let archives = std::mem::take(&mut inputs.archives);
+        let dockerfile = std::mem::replace(&mut inputs.dockerfile, Dockerfile::InContext(None));
+        let mut build = Build::new(self, request, inputs, events, cancel);
+        let prepared = self.runtime.block_on(until(cancel, build.prepare(archives, dockerfile)));
+        prepared.map_err(or_cancelled)?;
+        Ok(build)
     }
 }
 
@@ -98,6 +123,7 @@ pub(crate) struct Build<'a> {
     engine: &'a Engine,
     request: &'a BuildRequest,
     source: Source,
+    context: MainContext,
     ignore: Vec<String>,
     contexts: BTreeMap<String, NamedContext>,
     workshop: Arc<Workshop>,
@@ -109,7 +135,7 @@ pub(crate) struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    pub(crate) fn new(
+    fn new(
         engine: &'a Engine,
         request: &'a BuildRequest,
         inputs: LocalInputs,
@@ -134,6 +160,8 @@ impl<'a> Build<'a> {
             secrets: Secrets::new(&request.secrets),
             agents: request.ssh.clone(),
             directories: inputs.directories,
+            archives: std::sync::Mutex::default(),
+            fetched: std::sync::Mutex::default(),
             walked: std::sync::Mutex::default(),
             recorded: std::sync::Mutex::default(),
             platform: request.platforms.first().cloned().unwrap_or_else(Platform::host),
@@ -142,7 +170,8 @@ impl<'a> Build<'a> {
         Self {
             engine,
             request,
-            source: inputs.source,
+            source: Source { name: String::new(), text: Vec::new() },
+            context: inputs.main,
             ignore: inputs.ignore,
             contexts: inputs.contexts,
             workshop: Arc::new(workshop),
@@ -338,7 +367,7 @@ impl<'a> Build<'a> {
             platform_is_explicit: !self.request.platforms.is_empty(),
             build_platform: Platform::host(),
             labels: self.request.labels.clone(),
-            context: MainContext::Local,
+            context: self.context.clone(),
             contexts: self.contexts.clone(),
             ignore: self.ignore.clone(),
             images: BTreeMap::new(),

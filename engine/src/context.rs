@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use cooperage_frontend::lower::{NamedContext, Source};
+use cooperage_frontend::lower::{MainContext, NamedContext, Source};
 use cooperage_frontend::remote::GitRef;
 use cooperage_image::pattern;
 
@@ -12,12 +12,16 @@ use crate::Error;
 use crate::request::{BuildRequest, ContextSpec, DockerfileSpec};
 
 /// Files larger than this are no Dockerfile.
-const DOCKERFILE_LIMIT_BYTES: u64 = 128 << 20;
+pub(crate) const DOCKERFILE_LIMIT_BYTES: u64 = 128 << 20;
 
 /// The inputs of a build that are files of the machine.
 pub(crate) struct LocalInputs {
     /// The Dockerfile.
-    pub(crate) source: Source,
+    pub(crate) dockerfile: Dockerfile,
+    /// The build context, for the frontend.
+    pub(crate) main: MainContext,
+    /// Archives by the name they have in `local://NAME`.
+    pub(crate) archives: BTreeMap<String, Archive>,
     /// Patterns of the main context's ignore file.
     pub(crate) ignore: Vec<String>,
     /// Directories by the name they have in `local://NAME`.
@@ -28,6 +32,26 @@ pub(crate) struct LocalInputs {
     pub(crate) layouts: BTreeMap<String, String>,
 }
 
+/// The Dockerfile, or where it will be found.
+pub(crate) enum Dockerfile {
+    /// It was read.
+    Read(Source),
+    /// In the context, when that is there; by its path, or by the usual names.
+    InContext(Option<PathBuf>),
+    /// On a server.
+    At(String),
+    /// Standard input decides: in the context if that is an archive, else it is standard input itself.
+    Sniffed(Option<PathBuf>),
+}
+
+/// An archive that is a context.
+pub(crate) enum Archive {
+    /// A file.
+    File(PathBuf),
+    /// Standard input, if it is one.
+    Stdin,
+}
+
 /// Reads them for a build of a definition, which needs directories alone.
 pub(crate) fn read_directories(request: &BuildRequest) -> Result<LocalInputs, Error> {
     let without = DockerfileSpec::Text { name: String::new(), text: String::new() };
@@ -36,21 +60,39 @@ pub(crate) fn read_directories(request: &BuildRequest) -> Result<LocalInputs, Er
 
 /// Reads them.
 pub(crate) fn read(request: &BuildRequest) -> Result<LocalInputs, Error> {
-    let root = match &request.context {
-        ContextSpec::Directory(path) => Some(directory(path, "the build context")?),
-        ContextSpec::Empty => None,
-    };
-    let (source, dockerfile_path) = dockerfile(&request.dockerfile, root.as_deref())?;
     let mut inputs = LocalInputs {
-        source,
+        dockerfile: Dockerfile::InContext(None),
+        main: MainContext::Local,
+        archives: BTreeMap::new(),
         ignore: Vec::new(),
         directories: BTreeMap::new(),
         contexts: BTreeMap::new(),
         layouts: BTreeMap::new(),
     };
-    if let Some(root) = root {
-        inputs.ignore = ignore_patterns(&root, dockerfile_path.as_deref())?;
-        inputs.directories.insert("context".to_owned(), root);
+    match &request.context {
+        ContextSpec::Directory(path) => {
+            let root = directory(path, "the build context")?;
+            let (dockerfile, path) = dockerfile(&request.dockerfile, Some(&root))?;
+            inputs.dockerfile = dockerfile;
+            inputs.ignore = ignore_patterns(&root, path.as_deref())?;
+            inputs.directories.insert("context".to_owned(), root);
+        }
+        ContextSpec::Empty => inputs.dockerfile = dockerfile(&request.dockerfile, None)?.0,
+        ContextSpec::Archive(path) => {
+            inputs.dockerfile = dockerfile_inside(&request.dockerfile)?;
+            inputs.archives.insert("context".to_owned(), Archive::File(path.clone()));
+        }
+        ContextSpec::Stdin => {
+            inputs.dockerfile = match dockerfile_inside(&request.dockerfile)? {
+                Dockerfile::InContext(path) => Dockerfile::Sniffed(path),
+                other => other,
+            };
+            inputs.archives.insert("context".to_owned(), Archive::Stdin);
+        }
+        ContextSpec::Remote(text) => {
+            inputs.dockerfile = dockerfile_inside(&request.dockerfile)?;
+            inputs.main = remote(text)?;
+        }
     }
     for (name, value) in &request.contexts {
         named_context(name, value, &mut inputs)?;
@@ -69,16 +111,39 @@ fn directory(path: &Path, what: &str) -> Result<PathBuf, Error> {
     Ok(full)
 }
 
-/// The Dockerfile, and where it was read.
-fn dockerfile(spec: &DockerfileSpec, root: Option<&Path>) -> Result<(Source, Option<PathBuf>), Error> {
+/// Whether a context of this name is on another machine.
+pub(crate) fn is_remote(text: &str) -> bool {
+    GitRef::parse(text).is_some() || text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// A build context on another machine; of a file, whether it is an archive is not known yet.
+fn remote(text: &str) -> Result<MainContext, Error> {
+    match GitRef::parse(text) {
+        Some(Ok(repository)) => Ok(MainContext::Git { text: text.to_owned(), repository }),
+        Some(Err(error)) => Err(Error::Usage(format!("the build context {text}: {error}"))),
+        None => Ok(MainContext::Url { url: text.to_owned(), archive: false }),
+    }
+}
+
+/// The Dockerfile of a context that is no directory of the machine.
+fn dockerfile_inside(spec: &DockerfileSpec) -> Result<Dockerfile, Error> {
     match spec {
-        DockerfileSpec::Text { name, text } => {
-            Ok((Source { name: name.clone(), text: text.clone().into_bytes() }, None))
-        }
+        DockerfileSpec::Default => Ok(Dockerfile::InContext(None)),
+        DockerfileSpec::Path(path) if path.is_relative() => Ok(Dockerfile::InContext(Some(path.clone()))),
+        other => Ok(dockerfile(other, None)?.0),
+    }
+}
+
+/// The Dockerfile, and where it was read.
+fn dockerfile(spec: &DockerfileSpec, root: Option<&Path>) -> Result<(Dockerfile, Option<PathBuf>), Error> {
+    let read = |name: String, text: Vec<u8>| Dockerfile::Read(Source { name, text });
+    match spec {
+        DockerfileSpec::Text { name, text } => Ok((read(name.clone(), text.clone().into_bytes()), None)),
+        DockerfileSpec::Url(url) => Ok((Dockerfile::At(url.clone()), None)),
         DockerfileSpec::Path(path) => {
             let text = read_dockerfile(path)?
                 .ok_or_else(|| Error::Usage(format!("the Dockerfile {} does not exist", path.display())))?;
-            Ok((Source { name: path.display().to_string(), text }, Some(path.clone())))
+            Ok((read(path.display().to_string(), text), Some(path.clone())))
         }
         DockerfileSpec::Default => {
             let root =
@@ -86,7 +151,7 @@ fn dockerfile(spec: &DockerfileSpec, root: Option<&Path>) -> Result<(Source, Opt
             for name in ["Dockerfile", "dockerfile"] {
                 let path = root.join(name);
                 if let Some(text) = read_dockerfile(&path)? {
-                    return Ok((Source { name: name.to_owned(), text }, Some(path)));
+                    return Ok((read(name.to_owned(), text), Some(path)));
                 }
             }
             Err(Error::Usage(format!(
@@ -160,7 +225,13 @@ fn named_context(name: &str, value: &str, inputs: &mut LocalInputs) -> Result<()
     } else if let Some(fetched) = fetched(name, value)? {
         fetched
     } else {
-        let root = directory(Path::new(value), &format!("the build context {name},"))?;
+        let path = Path::new(value);
+        if path.is_file() {
+            inputs.archives.insert(name.to_owned(), Archive::File(path.to_owned()));
+            inputs.contexts.insert(name.to_owned(), NamedContext::Local { ignore: Vec::new() });
+            return Ok(());
+        }
+        let root = directory(path, &format!("the build context {name},"))?;
         let ignore = ignore_patterns(&root, None)?;
         inputs.directories.insert(name.to_owned(), root);
         NamedContext::Local { ignore }

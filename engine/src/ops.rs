@@ -51,6 +51,10 @@ pub(crate) struct Workshop {
     pub(crate) agents: BTreeMap<String, PathBuf>,
     /// Directories by the name they have in `local://NAME`.
     pub(crate) directories: BTreeMap<String, PathBuf>,
+    /// Archives that were unpacked, by the name they have in `local://NAME`.
+    pub(crate) archives: Mutex<HashMap<String, Chain>>,
+    /// Sources that were fetched in this build, by identifier and attributes: nobody is asked twice.
+    pub(crate) fetched: Mutex<HashMap<Digest, Made>>,
     /// Local directories that were walked in this build, by the layer they became.
     pub(crate) walked: Mutex<HashMap<LayerId, source::Walked>>,
     /// What steps recorded while they held their key's lock, by first key.
@@ -62,6 +66,7 @@ pub(crate) struct Workshop {
 }
 
 /// What an op made.
+#[derive(Clone)]
 pub(crate) struct Made {
     /// By output index.
     pub(crate) outputs: Vec<Chain>,

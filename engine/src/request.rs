@@ -1,11 +1,13 @@
 //! What to build: plain data, the same for the command line and for a library user.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use cooperage_image::{Platform, Reference};
 use serde::{Deserialize, Serialize};
 
+use crate::context;
 use crate::output::Output;
 
 mod given;
@@ -73,19 +75,47 @@ pub struct BuildRequest {
 pub enum ContextSpec {
     /// A local directory.
     Directory(PathBuf),
+    /// A local tar, compressed or not.
+    Archive(PathBuf),
+    /// A git repository, or a tar or a Dockerfile by HTTP(S).
+    Remote(String),
+    /// Standard input of the process: a tar, compressed or not, or else a Dockerfile without a context.
+    Stdin,
     /// None: a Dockerfile alone.
     Empty,
+}
+
+impl ContextSpec {
+    /// As the command line has it: `-`, a directory, a URL, or a file. What is none of these is a directory that
+    /// does not exist.
+    pub fn parse(text: &OsStr) -> Self {
+        let path = PathBuf::from(text);
+        if text == "-" {
+            return Self::Stdin;
+        }
+        if path.is_dir() {
+            return Self::Directory(path);
+        }
+        match text.to_str() {
+            Some(url) if context::is_remote(url) => Self::Remote(url.to_owned()),
+            _ if path.is_file() => Self::Archive(path),
+            _ => Self::Directory(path),
+        }
+    }
 }
 
 /// Where the Dockerfile is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DockerfileSpec {
-    /// `Dockerfile` in the context, else `dockerfile`.
+    /// `Dockerfile` in the context, else `dockerfile`; what a remote context or standard input is.
     #[default]
     Default,
-    /// A file of the machine.
+    /// A file of the machine. With a context that is no directory of the machine a relative path is inside
+    /// the context.
     Path(PathBuf),
+    /// A file on a server.
+    Url(String),
     /// Its text, and how to call it in messages.
     Text {
         /// For messages.

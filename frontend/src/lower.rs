@@ -248,6 +248,12 @@ pub fn lower(source: &Source, inputs: &Inputs) -> Lowered {
     lowered(source, inputs, Extent::Target, result)
 }
 
+/// The definition of the build context alone: what has to be solved to read a Dockerfile in it. Its steps are
+/// those of the definition of the Dockerfile.
+pub fn context_definition(inputs: &Inputs) -> pb::Definition {
+    contexts::alone(inputs)
+}
+
 /// What a build of the target can be given. Asks for images as [`lower`] does.
 pub fn outline(source: &Source, inputs: &Inputs) -> Lowered<Outline> {
     lowered(source, inputs, Extent::Target, |plan, shared| outline::of(plan, shared.found))

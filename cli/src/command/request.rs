@@ -1,5 +1,7 @@
 //! From arguments to a [`BuildRequest`].
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use cooperage::image::Platform;
 use cooperage::{BuildRequest, ContextSpec, DockerfileSpec, Entitlement, NetworkSpec, Output, SecretSource};
@@ -9,23 +11,18 @@ use crate::args::{Build, Network};
 
 /// The request of `cooper build`.
 pub(super) fn request(args: &Build) -> Result<BuildRequest> {
-    let stdin_context = args.context.as_os_str() == "-";
     let stdin_file = args.file.as_deref().is_some_and(|file| file.as_os_str() == "-");
-    if stdin_context && stdin_file {
-        bail!("standard input cannot be both the build context and the Dockerfile");
+    let context = ContextSpec::parse(args.context.as_os_str());
+    if context == ContextSpec::Stdin && stdin_file {
+        bail!("invalid argument: can't use stdin for both build context and dockerfile");
     }
     let mut request = BuildRequest::new(&args.context);
-    if stdin_context {
-        if args.file.is_some() {
-            bail!("with - as context the Dockerfile comes from standard input: leave -f out");
-        }
-        request.context = ContextSpec::Empty;
-        request.dockerfile = from_stdin()?;
-    } else if stdin_file {
-        request.dockerfile = from_stdin()?;
-    } else if let Some(file) = &args.file {
-        request.dockerfile = DockerfileSpec::Path(file.clone());
-    }
+    request.context = context;
+    request.dockerfile = match &args.file {
+        None => DockerfileSpec::Default,
+        Some(_) if stdin_file => from_stdin()?,
+        Some(file) => dockerfile(file),
+    };
     request.tags.clone_from(&args.tag);
     for one in &args.build_arg {
         match one.split_once('=') {
@@ -115,20 +112,19 @@ fn extra_hosts(text: &str) -> Result<Vec<(String, String)>> {
     addresses.split(',').map(address).collect()
 }
 
-fn from_stdin() -> Result<DockerfileSpec> {
-    let bytes = input::read("standard input", std::io::stdin())?;
-    if looks_like_archive(&bytes) {
-        bail!(
-            "standard input is an archive; a context from standard input is not supported yet: unpack it and give the directory"
-        );
+fn dockerfile(file: &Path) -> DockerfileSpec {
+    match file.to_str() {
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            DockerfileSpec::Url(url.to_owned())
+        }
+        _ => DockerfileSpec::Path(file.to_owned()),
     }
-    let text = String::from_utf8(bytes).context("the Dockerfile on standard input is not UTF-8")?;
-    Ok(DockerfileSpec::Text { name: "Dockerfile".to_owned(), text })
 }
 
-fn looks_like_archive(bytes: &[u8]) -> bool {
-    let magic: [&[u8]; 4] = [b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"];
-    magic.iter().any(|magic| bytes.starts_with(magic)) || bytes.get(257..262) == Some(b"ustar")
+fn from_stdin() -> Result<DockerfileSpec> {
+    let bytes = input::read("standard input", std::io::stdin())?;
+    let text = String::from_utf8(bytes).context("the Dockerfile on standard input is not UTF-8")?;
+    Ok(DockerfileSpec::Text { name: "Dockerfile".to_owned(), text })
 }
 
 fn platforms(args: &Build) -> Result<Vec<Platform>> {

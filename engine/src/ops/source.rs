@@ -11,7 +11,9 @@ use cooperage_llb::key::ResultId;
 use cooperage_llb::pb;
 use cooperage_llb::ports::result_index::Chain;
 use cooperage_llb::ports::step_runner::StepLog;
+use prost::Message;
 
+use super::times::Unheard;
 use super::{Made, OpFailure, Workshop};
 use crate::Error;
 use crate::error::Kind;
@@ -31,10 +33,36 @@ impl Workshop {
             }
             "oci-layout" => self.image(ImageLocation::OciLayout(layout_name(rest)), platform).await,
             "local" => self.local(rest, op).await,
-            "http" | "https" => self.http(op, log).await,
-            "git" => self.git(op, rest).await,
+            "http" | "https" | "git" => self.once(op, rest, log).await,
             other => Err(OpFailure::unsupported(&format!("a source of scheme {other}://"))),
         }
+    }
+
+    /// Fetches a source, unless this build did so already: what it was then it stays until the end.
+    async fn once(&self, op: &pb::SourceOp, rest: &str, log: &dyn StepLog) -> Result<Made, OpFailure> {
+        let name = Digest::of(&op.encode_to_vec());
+        let fetched = || self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = fetched().get(&name).cloned() {
+            return Ok(made);
+        }
+        let made = match op.identifier.starts_with("git://") {
+            true => self.git(op, rest).await?,
+            false => self.http(op, log).await?,
+        };
+        Ok(fetched().entry(name).or_insert(made).clone())
+    }
+
+    /// Fetches a file by its URL; the tree that has it as `name`.
+    pub(crate) async fn fetch(&self, url: &str, name: &str) -> Result<Chain, OpFailure> {
+        let attrs = [("http.filename".to_owned(), name.to_owned())].into();
+        let op = pb::SourceOp { identifier: url.to_owned(), attrs };
+        let made = self.source(&op, None, &Unheard).await?;
+        Ok(made.outputs.into_iter().next().unwrap_or_default())
+    }
+
+    /// The tree of an archive that is a context.
+    pub(crate) fn archive(&self, name: &str) -> Option<Chain> {
+        self.archives.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     async fn image(
@@ -51,6 +79,9 @@ impl Workshop {
 
     /// Walks a directory of the machine; its files are read when somebody asks for their bytes.
     async fn local(&self, name: &str, op: &pb::SourceOp) -> Result<Made, OpFailure> {
+        if let Some(chain) = self.archive(name) {
+            return Ok(Made { outputs: vec![chain], identity: None });
+        }
         let root = self.directories.get(name).ok_or_else(|| OpFailure::Step {
             message: match name {
                 "context" => "this build has no context to copy from".to_owned(),

@@ -58,7 +58,7 @@ fn newest(dir: &Dir) -> Option<Arc<File>> {
 }
 
 /// Nobody waits for these lines: the task says what is going on.
-struct Unheard;
+pub(super) struct Unheard;
 
 impl StepLog for Unheard {
     fn write(&self, _stream: Stream, _bytes: &[u8]) {}

@@ -1,12 +1,14 @@
 //! ADD of local archives: unpacked where they are one, copied where they are not.
 
+use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use cooperage_image::archive::{self, UnpackedArchive};
 use cooperage_image::layer::{ContentReader, UnpackError};
 use cooperage_image::tree::edit::{self, Copy};
-use cooperage_image::tree::{Changes, File, FollowLast, Node, Tree};
+use cooperage_image::tree::{Changes, File, FollowLast, LayerId, Node, Tree};
+use cooperage_llb::ports::result_index::Chain;
 
 use super::{OpFailure, Workshop};
 use crate::Error;
@@ -58,6 +60,14 @@ impl Workshop {
             return Ok(None);
         }
         let reader = contents.open(file).map_err(broken)?;
+        let (id, implied) = self.unpack(reader, &name)?;
+        // As the store has it: contents are in the layer, whatever becomes of the archive.
+        let changes = self.layers.changes(&id).await?;
+        Ok(Some(UnpackedArchive { tree: changes.apply(&Tree::empty()), implied }))
+    }
+
+    /// Unpacks an archive into a new layer.
+    fn unpack(&self, reader: impl Read + Send, name: &str) -> Result<(LayerId, Vec<Vec<u8>>), OpFailure> {
         let store = self.layers.store();
         let workspace = store.workspace()?;
         let directory = workspace.path().join("fs");
@@ -66,14 +76,20 @@ impl Workshop {
         let unpacked = tokio::task::block_in_place(|| {
             archive::unpack_archive(reader, &directory, self.layers.ownership())
         })
-        .map_err(|e| not_unpacked(&name, &e))?;
+        .map_err(|e| not_unpacked(name, &e))?;
         let mut changes = Changes::between(&Tree::empty(), &unpacked.tree);
         changes.root_changed = true;
         store.put(&id, &changes)?;
         store.put_directory(&id, workspace.as_ref(), Path::new("fs"))?;
-        // As the store has it: contents are in the layer, whatever becomes of the archive.
-        let changes = self.layers.changes(&id).await?;
-        Ok(Some(UnpackedArchive { tree: changes.apply(&Tree::empty()), implied: unpacked.implied }))
+        Ok((id, unpacked.implied))
+    }
+
+    /// Makes an archive the tree of `local://NAME`.
+    pub(crate) fn add_archive(&self, name: &str, reader: impl Read + Send, shown: &str) -> Result<(), Error> {
+        let (layer, _) = self.unpack(reader, shown).map_err(OpFailure::into_error)?;
+        let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        archives.insert(name.to_owned(), Chain { layers: vec![layer] });
+        Ok(())
     }
 }
 

@@ -8,11 +8,10 @@ use cooperage_llb::ports::CancelToken;
 use serde_json::{Value, json};
 
 use super::location;
-use crate::build::Build;
 use crate::cancel::until;
 use crate::event::EventSink;
 use crate::warning::{Warning, lines};
-use crate::{BuildRequest, Engine, Error, context};
+use crate::{BuildRequest, Engine, Error};
 
 /// What a check found.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl Engine {
         events: EventSink<'_>,
         cancel: &CancelToken,
     ) -> Result<CheckReport, Error> {
-        let build = Build::new(self, request, context::read(request)?, events, cancel);
+        let build = self.prepared(request, events, cancel)?;
         let platform = build.platforms().remove(0);
         let (diagnostics, outcome) = self
             .runtime

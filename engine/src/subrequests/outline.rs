@@ -6,10 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::columns::columns;
 use super::location;
-use crate::build::Build;
 use crate::cancel::until;
 use crate::event::EventSink;
-use crate::{BuildRequest, Engine, Error, context};
+use crate::{BuildRequest, Engine, Error};
 
 /// The parameters of a target.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl Engine {
         events: EventSink<'_>,
         cancel: &CancelToken,
     ) -> Result<OutlineReport, Error> {
-        let build = Build::new(self, request, context::read(request)?, events, cancel);
+        let build = self.prepared(request, events, cancel)?;
         let platform = build.platforms().remove(0);
         let outline =
             self.runtime.block_on(until(cancel, async { build.ask(&platform, outline).await.1 }))?;

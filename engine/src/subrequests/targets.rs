@@ -2,11 +2,12 @@
 
 use cooperage_frontend::diagnostic::render;
 use cooperage_frontend::lower::{Source, Target, targets};
+use cooperage_llb::ports::CancelToken;
 use serde_json::{Map, Value, json};
 
 use super::columns::columns;
 use super::location;
-use crate::{BuildRequest, Engine, Error, context};
+use crate::{BuildRequest, Engine, Error};
 
 /// The stages of a Dockerfile.
 #[derive(Debug)]
@@ -17,9 +18,9 @@ pub struct TargetsReport {
 }
 
 impl Engine {
-    /// The stages of the Dockerfile, as they are written. No network.
+    /// The stages of the Dockerfile, as they are written. Asks nobody but for a remote context.
     pub fn targets(&self, request: &BuildRequest) -> Result<TargetsReport, Error> {
-        let source = context::read(request)?.source;
+        let source = self.prepared(request, &|_| (), &CancelToken::new())?.into_source();
         match targets(&source) {
             Ok(targets) => Ok(TargetsReport { targets, source }),
             Err(diagnostics) => {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cooperage_llb::definition::{Action, Builder, Copy, Edge, FileChain, Metadata, Source, source};
+use cooperage_llb::pb;
 
 use super::{Inputs, MainContext, NamedContext, epoch, slash_path};
 use crate::remote;
@@ -63,6 +64,13 @@ impl Contexts {
             }
         }
     }
+}
+
+/// The definition of the build context alone, as the one of a Dockerfile has it.
+pub(super) fn alone(inputs: &Inputs) -> pb::Definition {
+    let mut graph = Builder::new();
+    let edge = main(inputs, &mut graph);
+    graph.finish(Some(edge))
 }
 
 /// The tree of the build context.
