@@ -181,9 +181,19 @@ fn attributes_of_files_reach_the_layer() {
 }
 
 #[test]
-fn what_is_not_done_yet_is_said() {
+fn a_server_that_does_not_answer_is_named_with_its_line() {
     let context = folder(&[("Dockerfile", "FROM scratch\nADD https://localhost:1/x /x\n")]);
-    Cooper::new().build(&[], context.path()).fails_with(2).says("not supported yet").says("Dockerfile:2");
+    let outcome = Cooper::new().build(&[], context.path()).fails_with(3);
+    outcome.says("https://localhost:1/x could not be fetched").says("Dockerfile:2");
+}
+
+/// An image that cannot be had is said where it is named, and what may have been meant.
+#[test]
+fn an_image_that_is_not_there_may_be_a_misspelt_stage() {
+    let dockerfile = "FROM scratch AS builder\nCOPY f /\nFROM scratch\nCOPY --from=localhost:1/buidler f /\n";
+    let context = folder(&[("Dockerfile", dockerfile), ("f", "")]);
+    let outcome = Cooper::new().build(&[], context.path()).fails_with(3);
+    outcome.says("Dockerfile:4:6").says("needed here").says("localhost:1");
 }
 
 /// A definition that no Dockerfile made: BuildKit's bytes in, the same result out.
