@@ -72,8 +72,11 @@ fn trap_30_a_fetched_file_is_root_s_alone_and_as_old_as_the_server_says() {
     let first = cooper.build(&[], context.path()).ok();
     assert_eq!(printed(&first), ["/d/name 600 0:0 0", "fetched"]);
     *server.modified.lock().unwrap() = Some("Tue, 14 Nov 2023 22:13:20 GMT");
+    // The source is another one now; what is copied from it is compared without times (trap 34).
+    assert_eq!(cooper.build(&[], context.path()).ok().end_of("RUN stat"), "CACHED");
+    let cooper = crate::cooper();
     let second = cooper.build(&[], context.path()).ok();
-    assert_eq!(printed(&second), ["/d/name 600 0:0 1700000000", "fetched"], "the time is in the key");
+    assert_eq!(printed(&second), ["/d/name 600 0:0 1700000000", "fetched"]);
     let owned = server.dockerfile("--chown=7:8 --chmod=644");
     let third = cooper.build(&[], owned.path()).ok();
     assert_eq!(printed(&third), ["/d/name 644 7:8 1700000000", "fetched"]);
