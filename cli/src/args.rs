@@ -124,6 +124,12 @@ pub(crate) struct Build {
     /// Ask about the Dockerfile instead of building it: check, outline, targets or subrequests.describe, with ,format=json
     #[arg(long, value_name = "QUESTION", overrides_with = "check")]
     pub(crate) call: Option<CallValue>,
+    /// Limit of RUN steps, for example nofile=1024:2048; may be repeated
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub(crate) ulimit: Vec<String>,
+    /// Size of /dev/shm in RUN steps [default: 64m]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) shm_size: Option<String>,
     /// Secret for RUN --mount=type=secret: id=ID[,src=FILE|,env=VARIABLE]; may be repeated
     #[arg(long, value_name = "SPEC")]
     pub(crate) secret: Vec<String>,

@@ -377,6 +377,8 @@ impl<'a> Build<'a> {
                 NetworkSpec::None => Network::None,
             },
             extra_hosts: self.request.extra_hosts.clone(),
+            ulimits: self.request.ulimits.clone(),
+            shm_size_bytes: self.request.shm_size_bytes,
             no_cache: self.request.no_cache,
             epoch: self.request.source_date_epoch,
             times: BTreeMap::new(),

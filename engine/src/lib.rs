@@ -58,7 +58,7 @@ pub use output::{Output, OutputError};
 pub use report::{BuildReport, BuiltImage, StepSummary};
 pub use request::{
     BuildRequest, ContextSpec, DockerfileSpec, Entitlement, NetworkSpec, RequestError, SecretSource,
-    parse_ssh,
+    parse_bytes, parse_ssh, parse_ulimit,
 };
 pub use subrequests::{CheckError, CheckReport, OutlineReport, Subrequest, TargetsReport, subrequests};
 pub use warning::Warning;

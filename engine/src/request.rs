@@ -12,7 +12,7 @@ use crate::output::Output;
 
 mod given;
 
-pub use given::parse_ssh;
+pub use given::{parse_bytes, parse_ssh, parse_ulimit};
 
 /// One build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,12 @@ pub struct BuildRequest {
     /// `--add-host`: name, address.
     #[serde(default)]
     pub extra_hosts: Vec<(String, String)>,
+    /// `--ulimit`: name (`nofile`), soft, hard; -1 is none.
+    #[serde(default)]
+    pub ulimits: Vec<(String, i64, i64)>,
+    /// `--shm-size`, in bytes.
+    #[serde(default)]
+    pub shm_size_bytes: Option<i64>,
     /// `--secret`: where each is, by ID. Contents are read when a step or a source asks for them.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSource>,
@@ -226,6 +232,8 @@ impl BuildRequest {
             pull: false,
             network: NetworkSpec::Default,
             extra_hosts: Vec::new(),
+            ulimits: Vec::new(),
+            shm_size_bytes: None,
             secrets: BTreeMap::new(),
             ssh: BTreeMap::new(),
             allow: BTreeSet::new(),

@@ -97,6 +97,10 @@ pub struct Inputs {
     pub network: Network,
     /// `--add-host`: name, address.
     pub extra_hosts: Vec<(String, String)>,
+    /// `--ulimit`: name, soft, hard.
+    pub ulimits: Vec<(String, i64, i64)>,
+    /// `--shm-size`, in bytes.
+    pub shm_size_bytes: Option<i64>,
     /// `--no-cache`: mark RUN, COPY and ADD to be done again.
     pub no_cache: bool,
     /// `SOURCE_DATE_EPOCH`, seconds since 1970, if no build argument and no ARG sets it.

@@ -147,6 +147,8 @@ fn inputs(explicit: bool) -> Inputs {
         images: BTreeMap::new(),
         network: Network::Default,
         extra_hosts: Vec::new(),
+        ulimits: Vec::new(),
+        shm_size_bytes: None,
         no_cache: false,
         epoch: None,
         times: BTreeMap::new(),

@@ -135,6 +135,18 @@ RUN --network=host true
 }
 
 #[test]
+fn tier_root_limits_and_shared_memory() {
+    let cooper = cooper();
+    let dockerfile = "FROM busybox:test\nRUN ulimit -n; ulimit -Hn; df -k /dev/shm | tail -1\n";
+    let context = folder(&[("Dockerfile", dockerfile)]);
+    let built = cooper.build(&["--ulimit=nofile=123:456", "--shm-size=3m"], context.path()).ok();
+    built.says("123\n").says("456\n").says(" 3072 ");
+    assert_eq!(cooper.build(&[], context.path()).ok().count("ran"), 1, "they are in the key");
+    cooper.build(&["--ulimit=nofiles=1"], context.path()).fails_with(2).says("unknown limit");
+    cooper.build(&["--shm-size=x"], context.path()).fails_with(2).says("for example 64m");
+}
+
+#[test]
 fn tier_root_hosts_are_added() {
     let cooper = cooper();
     let context = folder(&[("Dockerfile", "FROM busybox:test\nRUN grep -E 'one|two' /etc/hosts\n")]);

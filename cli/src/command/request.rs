@@ -74,8 +74,14 @@ fn environment(name: &str) -> Result<Option<String>> {
 /// When the image says that it was made (reproducible-builds.org).
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
-/// Secrets, agents and entitlements.
+/// Limits, secrets, agents and entitlements.
 fn given(args: &Build, request: &mut BuildRequest) -> Result<()> {
+    for one in &args.ulimit {
+        request.ulimits.push(cooperage::parse_ulimit(one)?);
+    }
+    if let Some(size) = &args.shm_size {
+        request.shm_size_bytes = Some(cooperage::parse_bytes("--shm-size", size)?);
+    }
     for one in &args.secret {
         let (id, source) = SecretSource::parse(one)?;
         request.secrets.insert(id, source);

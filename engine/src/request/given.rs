@@ -69,6 +69,65 @@ fn parse_agent(text: &str, default: Option<PathBuf>) -> Result<(String, PathBuf)
     Ok((id.to_owned(), path))
 }
 
+/// Limits that Linux has (setrlimit(2)).
+const LIMITS: [&str; 15] = [
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// `NAME=SOFT[:HARD]`: name, soft, hard, which is the soft one if there is none.
+pub fn parse_ulimit(text: &str) -> Result<(String, i64, i64), RequestError> {
+    let wrong = |reason: String| RequestError::option("--ulimit", text, reason);
+    let (name, values) = text.split_once('=').ok_or_else(|| wrong("expected NAME=SOFT[:HARD]".to_owned()))?;
+    if !LIMITS.contains(&name) {
+        return Err(wrong(format!("unknown limit {name:?}: expected {}", LIMITS.join(", "))));
+    }
+    let number = |text: &str| {
+        let number = text.parse::<i64>().ok().filter(|number| *number >= -1);
+        number.ok_or_else(|| wrong(format!("{text:?} is no number, and not -1 for unlimited")))
+    };
+    let (soft, hard) = values.split_once(':').unwrap_or((values, values));
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    if hard != -1 && (soft == -1 || soft > hard) {
+        return Err(wrong("the soft limit is above the hard one".to_owned()));
+    }
+    Ok((name.to_owned(), soft, hard))
+}
+
+/// A number of bytes with a suffix `b`, `k`, `m`, `g` or `t`, of 1024 each (go-units, `RAMInBytes`).
+pub fn parse_bytes(option: &'static str, text: &str) -> Result<i64, RequestError> {
+    let wrong = || RequestError::option(option, text, "expected bytes, for example 64m or 2g".to_owned());
+    let lower = text.trim().to_ascii_lowercase();
+    let bare = lower.strip_suffix('b').unwrap_or(&lower);
+    let bare = bare.strip_suffix('i').unwrap_or(bare);
+    let (digits, power) = match bare.char_indices().next_back() {
+        Some((at, unit)) => match "kmgt".find(unit) {
+            Some(place) => (&bare[..at], place as i32 + 1),
+            None => (bare, 0),
+        },
+        None => return Err(wrong()),
+    };
+    let number: f64 = digits.trim_end().parse().map_err(|_| wrong())?;
+    let bytes = number * 1024f64.powi(power);
+    if !(0.0..i64::MAX as f64).contains(&bytes) {
+        return Err(wrong());
+    }
+    Ok(bytes as i64)
+}
+
 impl FromStr for Entitlement {
     type Err = RequestError;
 
@@ -114,6 +173,21 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.starts_with("--secret") && error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(parse_ulimit("nofile=10:20").unwrap(), ("nofile".to_owned(), 10, 20));
+        assert_eq!(parse_ulimit("core=-1").unwrap(), ("core".to_owned(), -1, -1));
+        for bad in ["nofile", "nofiles=1", "nofile=x", "nofile=2:1", "nofile=-1:5", "nofile=-2"] {
+            assert!(parse_ulimit(bad).is_err(), "{bad}");
+        }
+        for (text, bytes) in [("64m", 64 << 20), ("1.5K", 1536), ("2GiB", 2 << 30), ("7", 7), ("7b", 7)] {
+            assert_eq!(parse_bytes("--shm-size", text).unwrap(), bytes, "{text}");
+        }
+        for bad in ["", "m", "x", "-1", "1z", "nan"] {
+            assert!(parse_bytes("--shm-size", bad).is_err(), "{bad}");
         }
     }
 

@@ -106,6 +106,8 @@ fn inputs(target: Option<String>, build_args: BTreeMap<String, String>) -> Input
         times: BTreeMap::new(),
         network: Network::Default,
         extra_hosts: Vec::new(),
+        ulimits: Vec::new(),
+        shm_size_bytes: None,
         no_cache: false,
         epoch: None,
     }

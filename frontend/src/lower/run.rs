@@ -61,9 +61,16 @@ impl Work<'_, '_> {
         exec.user.clone_from(&self.state.config.config.user);
         exec.proxy = arguments::proxies(&self.plan.build_args);
         exec.extra_hosts.clone_from(&inputs.extra_hosts);
+        exec.ulimits.clone_from(&inputs.ulimits);
         exec.hostname = self.plan.build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().unwrap_or_default();
         exec.platform = Some(self.state.platform.clone());
         exec.mounts = vec![Mount::root(self.state.tree)];
+        // As BuildKit has it, so that it is in the key.
+        exec.mounts.extend(inputs.shm_size_bytes.map(|size_bytes| Mount {
+            dest: "/dev/shm".to_owned(),
+            readonly: false,
+            kind: MountKind::Tmpfs { size_bytes },
+        }));
         exec.network = match inputs.network {
             Network::Default => pb::NetMode::Unset,
             Network::Host => pb::NetMode::Host,

@@ -27,6 +27,8 @@ struct Json {
     images: BTreeMap<String, Option<ImageConfig>>,
     network: Option<String>,
     extra_hosts: Vec<(String, String)>,
+    ulimits: Vec<(String, i64, i64)>,
+    shm_size_bytes: Option<i64>,
     no_cache: bool,
     epoch: Option<i64>,
     /// The build context, if it is no directory: a repository, or a URL; `archive+URL` is unpacked.
@@ -72,6 +74,8 @@ impl Case {
                 Some(other) => panic!("network {other}"),
             },
             extra_hosts: json.extra_hosts,
+            ulimits: json.ulimits,
+            shm_size_bytes: json.shm_size_bytes,
             no_cache: json.no_cache,
             epoch: json.epoch,
             times: BTreeMap::new(),

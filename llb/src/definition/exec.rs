@@ -23,6 +23,8 @@ pub struct Exec {
     pub extra_hosts: Vec<(String, String)>,
     /// Name of the machine; empty is the default.
     pub hostname: String,
+    /// Limits of resources: name (`nofile`), soft, hard; -1 is none.
+    pub ulimits: Vec<(String, i64, i64)>,
     /// Network.
     pub network: pb::NetMode,
     /// Security mode.
@@ -50,6 +52,7 @@ impl Exec {
             proxy: None,
             extra_hosts: Vec::new(),
             hostname: String::new(),
+            ulimits: Vec::new(),
             network: pb::NetMode::Unset,
             security: pb::SecurityMode::Sandbox,
             mounts: Vec::new(),
@@ -245,6 +248,7 @@ impl Exec {
         caps.extend(["exec.meta.base", "exec.meta.setsdefaultpath"]);
         caps.insert("exec.meta.removemountstubs.recursive");
         caps.extend(self.proxy.as_ref().map(|_| "exec.meta.proxyenv"));
+        caps.extend((!self.ulimits.is_empty()).then_some("exec.meta.ulimit"));
         caps.extend((self.network != pb::NetMode::Unset).then_some("exec.meta.network"));
         caps.extend((self.security != pb::SecurityMode::Sandbox).then_some("exec.meta.security"));
         caps.extend((!self.secrets.is_empty()).then_some("exec.mount.secret"));
@@ -273,6 +277,11 @@ impl Exec {
         {
             env.push(format!("SSH_AUTH_SOCK={}", ssh.path(0)));
         }
+        let limit = |(name, soft, hard): &(String, i64, i64)| pb::Ulimit {
+            name: name.clone(),
+            soft: *soft,
+            hard: *hard,
+        };
         let host = |(host, ip): &(String, String)| pb::HostIp { host: host.clone(), ip: ip.clone() };
         pb::Meta {
             args: self.args.clone(),
@@ -282,6 +291,7 @@ impl Exec {
             proxy_env: self.proxy.clone(),
             extra_hosts: self.extra_hosts.iter().map(host).collect(),
             hostname: self.hostname.clone(),
+            ulimit: self.ulimits.iter().map(limit).collect(),
             remove_mount_stubs_recursive: true,
             ..pb::Meta::default()
         }
