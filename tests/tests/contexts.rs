@@ -150,7 +150,7 @@ t.close()";
         "add('h',b'',type=tarfile.LNKTYPE,linkname='/../../../../../../etc/passwd')".to_owned(),
         "add('h',b'',type=tarfile.LNKTYPE,linkname='../../etc/passwd')".to_owned(),
     ] {
-        fails(&cooper, &[], "-", &made(&entries), 3, "its path leads out with ..");
+        fails(&cooper, &[], "-", &made(&entries), 2, "its path leads out with ..");
     }
     // An absolute path, and one through a link that leads out, are below the root.
     let link =
@@ -160,7 +160,7 @@ t.close()";
     assert!(ok(&cooper, &[], "-", &made(&link)).contains(&inside.trim_start_matches('/').to_owned()));
     assert!(!mark.exists());
     let torn = &made("add('a',b'x'*100000)")[..60000];
-    fails(&cooper, &[], "-", torn, 3, "unpacking standard input");
+    fails(&cooper, &[], "-", torn, 2, "unpacking standard input");
 }
 
 #[test]
