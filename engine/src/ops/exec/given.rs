@@ -25,11 +25,12 @@ impl Workshop {
         }))
     }
 
-    /// `NAME=value` of the secrets that are environment variables.
+    /// `NAME=value` of the secrets that are environment variables. One that the step can do without and that the build
+    /// was not given is set to nothing, as BuildKit has it.
     pub(super) fn secret_variables(&self, secrets: &[pb::SecretEnv]) -> Result<Vec<String>, OpFailure> {
         let mut variables = Vec::new();
         for one in secrets {
-            let Some(bytes) = self.secret(&one.id, one.optional)? else { continue };
+            let bytes = self.secret(&one.id, one.optional)?.unwrap_or_default();
             let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
             let text = text.ok_or_else(|| OpFailure::Step {
                 message: format!("secret {} cannot be the environment variable {}", one.id, one.name),
