@@ -79,6 +79,34 @@ fn normalise(architecture: &str, variant: &str) -> (String, String) {
     (a.to_owned(), v.to_owned())
 }
 
+/// What a platform of one word may be (containerd's platforms, `isKnownArch`), normalised.
+const KNOWN_ARCHITECTURES: [&str; 24] = [
+    "386",
+    "amd64",
+    "amd64p32",
+    "arm",
+    "arm64",
+    "arm64be",
+    "armbe",
+    "loong64",
+    "mips",
+    "mips64",
+    "mips64le",
+    "mips64p32",
+    "mips64p32le",
+    "mipsle",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "riscv",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sparc",
+    "sparc64",
+    "wasm",
+];
+
 const KNOWN_OS: [&str; 14] = [
     "aix",
     "android",
@@ -114,7 +142,10 @@ impl FromStr for Platform {
             [one] if KNOWN_OS.contains(&one.to_ascii_lowercase().as_str()) || *one == "macos" => {
                 Ok(Self::new(one, std::env::consts::ARCH, None))
             }
-            [one] => Ok(Self::new("linux", one, None)),
+            [one] => match Self::new("linux", one, None) {
+                known if KNOWN_ARCHITECTURES.contains(&known.architecture.as_str()) => Ok(known),
+                _ => Err(wrong()),
+            },
             [os, architecture] => Ok(Self::new(os, architecture, None)),
             [os, architecture, variant] => Ok(Self::new(os, architecture, Some(variant))),
             _ => Err(wrong()),
@@ -150,7 +181,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected);
         }
-        for bad in ["", "/", "linux/", "linux/a/b/c", "linux/am d64"] {
+        for bad in ["", "/", "linux/", "linux/a/b/c", "linux/am d64", "foo", "--x"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");
         }
     }
