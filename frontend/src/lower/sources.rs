@@ -60,7 +60,9 @@ impl SourceScope<'_> {
     ) -> Result<Vec<Option<Origin>>, Reported> {
         match &instruction.kind {
             Kind::Copy(transfer) => {
-                let from = transfer.flags.iter().find(|flag| flag.name == "from");
+                // `--from=` says nothing.
+                let says = |flag: &&Flag| flag.name == "from" && flag.value.as_deref() != Some("");
+                let from = transfer.flags.iter().find(says);
                 from.map(|flag| self.copy_from(flag, report).map(Some)).into_iter().collect()
             }
             Kind::Run(run) => {
