@@ -32,7 +32,12 @@ const CLASSES: [(&str, &[&str]); 5] = [
     ),
     (
         "another builder's extension",
-        &["variable expansion is not supported for --from", "invalid name for build stage", "unexpected key"],
+        &[
+            "variable expansion is not supported for --from",
+            "invalid name for build stage",
+            "unexpected key",
+            "--parents with nothing to keep",
+        ],
     ),
     ("not supported yet", &["ADD from a URL", "ADD from a git repository"]),
 ];

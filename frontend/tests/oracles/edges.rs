@@ -3,11 +3,10 @@
 use super::compare::Finding;
 
 /// Fixture, oracle, what the rule is and what the oracle does instead.
-const EDGES: [(&str, &str, &str); 7] = [
+const EDGES: [(&str, &str, &str); 6] = [
     ("parse/ok/directive-empty-value", PD, "an empty escape is the default; it refuses it"),
     ("parse/ok/directive-indented", PD, "a directive may be indented; it wants it in the first column"),
     ("parse/ok/env-escape-at-end", PD, "an escape that an escape precedes continues nothing; it continues"),
-    ("parse/ok/flags-from-platform", DP, "an empty platform is for the lowering to refuse; it refuses it"),
     ("parse/ok/leading-space-unicode", PD, "Unicode blanks before a keyword go; it knows ASCII's"),
     ("parse/ok/leading-space-unicode", DP, "Unicode blanks before a keyword go; it knows ASCII's"),
     ("parse/ok/continuation-only-escape", DP, "a line of one escape continues; it refuses it"),

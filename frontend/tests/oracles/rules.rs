@@ -62,7 +62,7 @@ pub(crate) static RULES: [Rule; 32] = [
     (is_split_keyword, cause("continued keyword", "a keyword may be continued; it wants it whole")),
     (has_odd_base, cause("base image", "any word is a base; it knows the characters of a reference")),
     (has_old_label, cause("LABEL key rest", "the rest of the line is the value; it takes one word")),
-    (has_empty_value, cause("empty value", "`KEY=` is empty; it wants a value")),
+    (has_empty_value, cause("empty value", "`KEY=` and `--platform=` are empty; it wants a value")),
     (
         has_mixed_quotes,
         cause(
@@ -184,10 +184,12 @@ fn has_json_copy(it: &Disagreement<'_>) -> bool {
     is_copy && it.is_of(&dockerfile_parser::ORACLE) && after_flags.is_some_and(|word| word.starts_with('['))
 }
 
-/// From the first flag without a value on, all are sources.
+/// From the first flag without a value, or with an empty one, on, all are sources.
 fn has_bare_flag(it: &Disagreement<'_>) -> bool {
     let is_flag = |word: &&String| word.starts_with("flag ");
-    let Some(first) = it.ours.iter().take_while(is_flag).position(|flag| !flag.contains('=')) else {
+    let Some(first) =
+        it.ours.iter().take_while(is_flag).position(|flag| !flag.contains('=') || flag.ends_with('='))
+    else {
         return false;
     };
     let mut as_paths = it.ours.to_vec();
@@ -264,8 +266,9 @@ fn has_old_label(it: &Disagreement<'_>) -> bool {
 
 fn has_empty_value(it: &Disagreement<'_>) -> bool {
     let mut pairs = pairs(&it.instruction.kind).into_iter();
-    pairs.any(|(_, value)| value.is_some_and(|value| value.is_empty()))
-        && it.refuses_as(&dockerfile_parser::ORACLE)
+    let is_flag = |said: &String| said.starts_with("flag ") && said.ends_with('=');
+    let empty = pairs.any(|(_, value)| value.is_some_and(|value| value.is_empty()));
+    (empty || it.ours.iter().any(is_flag)) && it.refuses_as(&dockerfile_parser::ORACLE)
 }
 
 /// An escape, or a quote that does not enclose the whole value.
