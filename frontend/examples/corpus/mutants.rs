@@ -12,6 +12,8 @@ use super::targets::attempt;
 const MAX_BYTES: usize = 20_000;
 /// One mutant of so many is measured.
 const MEASURED: u64 = 20;
+/// How often it is measured before it is called too slow: the machine has other things to do.
+const ATTEMPTS: usize = 5;
 /// How often a measured mutant is written one after the other, and ten times as often.
 const COPIES: usize = 10;
 
@@ -31,7 +33,7 @@ pub(crate) fn campaign(texts: &[Vec<u8>], count: u64, seed: u64) -> usize {
                 println!("mutant {number} panics: {:?}", String::from_utf8_lossy(&mutant));
             }
         }
-        if number % MEASURED == 0 && !is_linear(&mutant) {
+        if number % MEASURED == 0 && !(0..ATTEMPTS).any(|_| is_linear(&mutant)) {
             bad += 1;
             println!("mutant {number} grows too fast: {:?}", String::from_utf8_lossy(&mutant));
         }
@@ -40,8 +42,7 @@ pub(crate) fn campaign(texts: &[Vec<u8>], count: u64, seed: u64) -> usize {
     bad
 }
 
-/// Whether ten times the text takes about ten times as long to parse; generously, for the machine has other
-/// things to do.
+/// Whether ten times the text takes about ten times as long to parse.
 fn is_linear(mutant: &[u8]) -> bool {
     let time = |copies: usize| {
         let text = mutant.repeat(copies);

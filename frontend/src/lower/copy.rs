@@ -3,7 +3,7 @@
 mod fetched;
 mod options;
 
-use cooperage_image::pattern::Glob;
+use cooperage_image::pattern::{Glob, has_wildcard};
 use cooperage_llb::definition::{Action, Copy, Edge, FileChain, Metadata, Mode};
 use cooperage_llb::pb;
 
@@ -137,7 +137,10 @@ impl Work<'_, '_> {
 
     /// A `[` that is never closed is found here, where it has a place, and not by whoever matches it.
     fn check_pattern(&mut self, word: &Word) -> Result<(), Reported> {
-        let Err(error) = Glob::new(word.text.as_bytes()) else { return Ok(()) };
+        let text = word.text.as_bytes();
+        // Without wildcards it is a name, whatever is in it: C:\data\.
+        let wildcards = has_wildcard(text).then(|| Glob::new(text));
+        let Some(Err(error)) = wildcards else { return Ok(()) };
         let help = Some("write \\[ for a bracket that is part of a name".to_owned());
         let label = "expected [...] of characters, and a character behind each \\";
         Err(self.shared.report.error_with_help(word.span, error.to_string(), label, help))
