@@ -25,6 +25,8 @@ fn lowered(text: &str) -> Result<usize, String> {
         images: BTreeMap::new(),
         network: Network::Default,
         extra_hosts: Vec::new(),
+        ulimits: Vec::new(),
+        shm_size_bytes: None,
         no_cache: false,
         epoch: None,
         times: BTreeMap::new(),
