@@ -54,6 +54,11 @@ bench-step: $(COOPER)
 crash: $(COOPER)
 	COOPER=$(abspath $(COOPER)) tests/crash.sh 200
 
+# Each fuzz target for FUZZ_SECONDS (docs/fuzzing.md).
+FUZZ_SECONDS ?= 60
+fuzz:
+	tests/fuzz.sh $(FUZZ_SECONDS)
+
 deny:
 	cargo deny check
 
