@@ -304,7 +304,7 @@ impl<'a> Build<'a> {
             diagnostics = lowered.diagnostics;
             match lowered.outcome {
                 Outcome::Failed => {
-                    let rendered = diagnostic::render(&diagnostics, &self.source.name, &self.source.text);
+                    let rendered = diagnostic::render(&diagnostics, &self.source.name, &self.source.shown());
                     return (diagnostics, Err(Error::Dockerfile { rendered }));
                 }
                 Outcome::Ready(answer) => return (diagnostics, Ok(answer)),
@@ -352,7 +352,7 @@ impl<'a> Build<'a> {
         }
         match lower::unresolved(&self.source, inputs, need, &causes(&error)) {
             Some(diagnostic) => {
-                let rendered = diagnostic::render(&[diagnostic], &self.source.name, &self.source.text);
+                let rendered = diagnostic::render(&[diagnostic], &self.source.name, &self.source.shown());
                 Error::Base { rendered, kind }
             }
             None => error,

@@ -40,10 +40,10 @@ impl Warning {
 
     fn of(diagnostic: &Diagnostic, source: &Source) -> Option<Self> {
         let rule = diagnostic.rule?;
-        let lines = lines(diagnostic.whole, &source.text);
+        let lines = lines(diagnostic.whole, &source.shown());
         let shown = match lines.end() - lines.start() < MAX_LINES {
             true => lines.clone(),
-            false => self::lines(diagnostic.span, &source.text),
+            false => self::lines(diagnostic.span, &source.shown()),
         };
         Some(Self {
             rule,
@@ -51,7 +51,7 @@ impl Warning {
             detail: diagnostic.message.clone(),
             span: diagnostic.span.start..diagnostic.span.end,
             lines,
-            excerpt: excerpt(&source.name, &source.text, shown).unwrap_or_default(),
+            excerpt: excerpt(&source.name, &source.shown(), shown).unwrap_or_default(),
         })
     }
 }

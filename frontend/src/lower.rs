@@ -39,6 +39,7 @@ mod unresolved;
 mod work;
 mod workdir;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cooperage_image::{Digest, ImageConfig, Platform, Reference};
@@ -68,6 +69,16 @@ pub struct Source {
     pub name: String,
     /// The bytes, as they were read.
     pub text: Vec<u8>,
+}
+
+impl Source {
+    /// The text that places are places in: as it was read, unless it is not UTF-8 ([`parse`]).
+    pub fn shown(&self) -> Cow<'_, [u8]> {
+        match String::from_utf8_lossy(&self.text) {
+            Cow::Borrowed(_) => Cow::Borrowed(&self.text),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }
+    }
 }
 
 /// All that a Dockerfile's meaning depends on, besides its text.
@@ -314,11 +325,11 @@ fn attempt<T>(
         return Ok(Outcome::Needs(needs));
     }
     let mut graph = Builder::new();
-    let source_index = graph.source_file(&source.name, "Dockerfile", &source.text);
+    let source_index = graph.source_file(&source.name, "Dockerfile", &source.shown());
     let mut shared = Shared {
         graph,
         contexts: Contexts::default(),
-        places: Places::of(&source.text),
+        places: Places::of(&source.shown()),
         ignored: lint::Ignored::new(&inputs.ignore),
         found: Found::default(),
         source_index,

@@ -218,3 +218,13 @@ fn a_finding_knows_its_instruction() {
     assert_eq!(wholes, ["ENV a=1 \\\n  b=$x \\\n  c=2", "COPY <<E /\n$y\nE"]);
     assert!(text[found[0].span.start..found[0].span.end].contains("$x"));
 }
+
+#[test]
+fn places_are_right_behind_bytes_that_are_no_characters() {
+    let text = b"# J\xf6rg, \xe4\xf6\xfc\xdf\nFROM scratch\nLABEL by=J\xf6rg\n\n\nENV a=$x\n";
+    let source = Source { name: "Dockerfile".to_owned(), text: text.to_vec() };
+    let found = findings(&source, &mut nothing());
+    assert_eq!(rules(&found), [Rule::UndefinedVar]);
+    assert_eq!(line_of(&source.shown(), found[0].whole.start), 6);
+    assert!(render(&found, "Dockerfile", &source.shown()).contains("\n6 | ENV a=$x\n"));
+}

@@ -24,7 +24,7 @@ fn ok() {
         let (lowered, rounds) = resolved(source, case);
         let mut text = rounds;
         if !lowered.diagnostics.is_empty() {
-            let _ = writeln!(text, "{}", render(&lowered.diagnostics, &source.name, &source.text));
+            let _ = writeln!(text, "{}", render(&lowered.diagnostics, &source.name, &source.shown()));
         }
         match lowered.outcome {
             Outcome::Ready(build) => {
@@ -43,7 +43,7 @@ fn err() {
     run("err", |source, case| {
         let (lowered, _) = resolved(source, case);
         assert!(lowered.outcome == Outcome::Failed, "it did not fail");
-        render(&lowered.diagnostics, &source.name, &source.text)
+        render(&lowered.diagnostics, &source.name, &source.shown())
     });
 }
 

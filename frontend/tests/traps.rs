@@ -80,7 +80,7 @@ fn lowered(dockerfile: &str, change: impl Fn(&mut Inputs)) -> (Outcome, String) 
                 assert!(!case.inputs.times.contains_key(&need), "{}", dump::needs_time(&need));
                 case.answer_time(&need);
             }
-            outcome => return (outcome, render(&lowered.diagnostics, "Dockerfile", &source.text)),
+            outcome => return (outcome, render(&lowered.diagnostics, "Dockerfile", &source.shown())),
         }
     }
 }

@@ -70,8 +70,8 @@ impl CheckError {
             // Warnings are told by themselves.
             Some(first) => Self {
                 message: first.message.clone(),
-                lines: Some(lines(first.whole, &source.text)),
-                cause: Error::Dockerfile { rendered: render(&errors, &source.name, &source.text) },
+                lines: Some(lines(first.whole, &source.shown())),
+                cause: Error::Dockerfile { rendered: render(&errors, &source.name, &source.shown()) },
             },
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn of_lines(lines: RangeInclusive<usize>) -> Value {
 
 /// The same of an instruction.
 pub(super) fn of_span(span: Span, source: &Source) -> Value {
-    of_lines(lines(span, &source.text))
+    of_lines(lines(span, &source.shown()))
 }
 
 /// The bytes of a file.

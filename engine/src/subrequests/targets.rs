@@ -24,7 +24,7 @@ impl Engine {
         match targets(&source) {
             Ok(targets) => Ok(TargetsReport { targets, source }),
             Err(diagnostics) => {
-                Err(Error::Dockerfile { rendered: render(&diagnostics, &source.name, &source.text) })
+                Err(Error::Dockerfile { rendered: render(&diagnostics, &source.name, &source.shown()) })
             }
         }
     }

@@ -10,10 +10,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
     let source = Source { name: "Dockerfile".to_owned(), text: text.to_vec() };
+    let text = source.shown();
     let built = frontend::ask(lower, &source);
-    check(&built.diagnostics, built.failed, text);
+    check(&built.diagnostics, built.failed, &text);
     let linted = frontend::ask(lint, &source);
-    check(&linted.diagnostics, linted.failed, text);
+    check(&linted.diagnostics, linted.failed, &text);
     // A check looks at more than a build, never at less.
     assert!(!built.failed || linted.failed || built.gave_up || linted.gave_up);
     let outlined = frontend::ask(outline, &source);

@@ -12,4 +12,5 @@ fuzz_target!(|value: &str| {
     let end = frontend::ask(lower, &Source { name: "Dockerfile".to_owned(), text: text.into_bytes() });
     // Refusing is as good as mounting; what counts is that both end.
     assert!(!end.gave_up, "there is one image to know, and one that is mounted");
+    assert!(!end.failed || !end.diagnostics.is_empty(), "a refusal says why");
 });

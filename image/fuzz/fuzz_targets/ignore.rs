@@ -10,7 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     let (path, file) = bytes.split_at(end);
     let Ok(patterns) = parse_ignore_file(file) else { return };
     let matcher = Matcher::new(&patterns).expect("patterns that were read are patterns");
-    let path: Vec<u8> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&b'/');
+    let path: Vec<u8> =
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&b'/');
     let matched = matcher.matches(&path);
     // What is matched without exceptions is matched with all below it.
     if matched && !matcher.has_exceptions() && !path.is_empty() {
