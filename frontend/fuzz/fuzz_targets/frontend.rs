@@ -53,6 +53,8 @@ fn inputs() -> Inputs {
         images: BTreeMap::new(),
         network: Network::Default,
         extra_hosts: Vec::new(),
+        ulimits: Vec::new(),
+        shm_size_bytes: None,
         no_cache: false,
         epoch: None,
         times: BTreeMap::new(),
