@@ -10,8 +10,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
     let parsed = parse(text);
-    // All places are places in this.
-    let text = String::from_utf8_lossy(text);
     let length = String::from_utf8_lossy(text).len();
     let mut end = 0;
     for instruction in &parsed.dockerfile.instructions {
@@ -21,6 +19,8 @@ fuzz_target!(|text: &[u8]| {
     for diagnostic in &parsed.diagnostics {
         assert!(diagnostic.span.start <= diagnostic.span.end && diagnostic.span.end <= length);
     }
-    render(&parsed.diagnostics, "Dockerfile", text.as_bytes());
-    parse_trigger(&text, '\\');
+    render(&parsed.diagnostics, "Dockerfile", text);
+    if let Ok(text) = std::str::from_utf8(text) {
+        parse_trigger(text, '\\');
+    }
 });
