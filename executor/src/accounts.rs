@@ -5,7 +5,7 @@
 pub(crate) struct Identity {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Supplementary groups, sorted.
+    /// Supplementary groups, sorted, the primary one among them.
     pub(crate) groups: Vec<u32>,
     /// `HOME` for a step that has none.
     pub(crate) home: String,
@@ -28,8 +28,9 @@ struct Group<'a> {
     members: &'a str,
 }
 
-/// Resolves `user`. A number needs no line; what it lacks is 0, no groups and `/`. Supplementary groups are
-/// those that name the user, unless a group was asked for or `user` is empty (BuildKit `executor/oci/user.go`).
+/// Resolves `user`; empty is user 0. A number is a number, also where somebody has it for a name, and needs no
+/// line; what it lacks is 0, no groups and `/`. Supplementary groups are those that name the user, unless a
+/// group was asked for; the primary one is always among them (BuildKit `executor/oci/user.go`).
 pub(crate) fn resolve(user: &str, passwd: &[u8], group: &[u8]) -> Result<Identity, UnknownAccount> {
     let (passwd, group) = (String::from_utf8_lossy(passwd), String::from_utf8_lossy(group));
     let (name, wanted_group) = match user.split_once(':') {
@@ -37,29 +38,24 @@ pub(crate) fn resolve(user: &str, passwd: &[u8], group: &[u8]) -> Result<Identit
         None => (user, None),
     };
     let number = if name.is_empty() { Some(0) } else { id(name) };
-    let found = users(&passwd)
-        .find(|user| !name.is_empty() && user.name == name)
-        .or_else(|| users(&passwd).find(|user| Some(user.uid) == number));
+    let found = users(&passwd).find(|user| number.map_or(user.name == name, |uid| user.uid == uid));
     let uid =
         found.as_ref().map(|user| user.uid).or(number).ok_or_else(|| UnknownAccount(user.to_owned()))?;
     let gid = match wanted_group {
-        Some(wanted) => groups(&group)
-            .find(|group| group.name == wanted)
-            .map(|group| group.gid)
-            .or_else(|| id(wanted))
+        Some(wanted) => id(wanted)
+            .or_else(|| groups(&group).find(|group| group.name == wanted).map(|group| group.gid))
             .ok_or_else(|| UnknownAccount(user.to_owned()))?,
-        None if name.is_empty() => 0,
         None => found.as_ref().map_or(0, |user| user.gid),
     };
-    let mut supplementary = vec![];
-    if let Some(user) = found.as_ref().filter(|_| wanted_group.is_none() && !name.is_empty()) {
+    let mut all = vec![gid];
+    if let Some(user) = found.as_ref().filter(|_| wanted_group.is_none()) {
         let member = |group: &Group<'_>| group.members.split(',').any(|member| member == user.name);
-        supplementary.extend(groups(&group).filter(member).map(|group| group.gid));
-        supplementary.sort_unstable();
-        supplementary.dedup();
+        all.extend(groups(&group).filter(member).map(|group| group.gid));
     }
+    all.sort_unstable();
+    all.dedup();
     let home = found.map(|user| user.home).filter(|home| !home.is_empty()).unwrap_or("/");
-    Ok(Identity { uid, gid, groups: supplementary, home: home.to_owned() })
+    Ok(Identity { uid, gid, groups: all, home: home.to_owned() })
 }
 
 /// Ids are 31-bit numbers, as runc takes them.
@@ -101,14 +97,14 @@ mod tests {
     #[test]
     fn users_by_name_and_number() {
         let ok = |uid, gid, groups: &[u32], home: &str| Ok((uid, gid, groups.to_vec(), home.to_owned()));
-        assert_eq!(get(""), ok(0, 0, &[], "/root"));
-        assert_eq!(get("root"), ok(0, 0, &[10], "/root"));
-        assert_eq!(get("app"), ok(1000, 1001, &[9, 10], "/home/app"));
-        assert_eq!(get("1000"), ok(1000, 1001, &[9, 10], "/home/app"));
-        assert_eq!(get("app:staff"), ok(1000, 50, &[], "/home/app"));
-        assert_eq!(get("app:4242"), ok(1000, 4242, &[], "/home/app"));
-        assert_eq!(get("4242"), ok(4242, 0, &[], "/"));
-        assert_eq!(get("9"), ok(77, 78, &[], "/nine"), "a name of digits is a name first");
+        assert_eq!(get(""), ok(0, 0, &[0, 10], "/root"));
+        assert_eq!(get("root"), ok(0, 0, &[0, 10], "/root"));
+        assert_eq!(get("app"), ok(1000, 1001, &[9, 10, 1001], "/home/app"));
+        assert_eq!(get("1000"), ok(1000, 1001, &[9, 10, 1001], "/home/app"));
+        assert_eq!(get("app:staff"), ok(1000, 50, &[50], "/home/app"));
+        assert_eq!(get("app:4242"), ok(1000, 4242, &[4242], "/home/app"));
+        assert_eq!(get("4242"), ok(4242, 0, &[0], "/"));
+        assert_eq!(get("9"), ok(9, 0, &[0], "/"), "digits are no name");
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! that is being written. A corner whose `lease` can be locked was left by a process that is dead.
 
 use std::fs::{DirBuilder, File};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use cooperage_llb::ports::StoreError;
 
@@ -20,6 +20,8 @@ use super::removal;
 pub(crate) struct Session {
     directory: PathBuf,
     lease: File,
+    /// Bytes of the lease file that are whole records.
+    held_bytes: Mutex<u64>,
     next: AtomicU64,
 }
 
@@ -62,12 +64,18 @@ impl Session {
         let lease = locking::open(&path)?;
         // Who looks whether we live holds it for a moment.
         lease.lock().map_err(failed("lock", &path))?;
-        Ok(Self { directory, lease, next: AtomicU64::new(0) })
+        Ok(Self { directory, lease, held_bytes: Mutex::default(), next: AtomicU64::new(0) })
     }
 
-    /// Adds to the list of what this process holds. One `write`, so that a list is never torn by threads.
+    /// Adds to the list of what this process holds, behind the last whole record: what a full disk let
+    /// through of one is written over by the next.
     pub(crate) fn hold(&self, record: &[u8]) -> Result<(), StoreError> {
-        (&self.lease).write_all(record).map_err(failed("write", &lease_path(&self.directory)))
+        // The number is right after a panic elsewhere: it changes in one step.
+        let mut held_bytes = self.held_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.lease.write_all_at(record, *held_bytes);
+        written.map_err(failed("write", &lease_path(&self.directory)))?;
+        *held_bytes += record.len() as u64;
+        Ok(())
     }
 
     /// A path for a file that is removed on drop, unless it was renamed.
