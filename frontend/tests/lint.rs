@@ -228,3 +228,12 @@ fn places_are_right_behind_bytes_that_are_no_characters() {
     assert_eq!(line_of(&source.shown(), found[0].whole.start), 6);
     assert!(render(&found, "Dockerfile", &source.shown()).contains("\n6 | ENV a=$x\n"));
 }
+
+#[test]
+fn triggers_fire_in_stages_that_nothing_needs_too() {
+    let found = of_text("FROM busybox AS base\nONBUILD COPY $x /\nFROM base AS one\nFROM scratch\n");
+    assert_eq!(rules(&found), [Rule::UndefinedVar]);
+    assert!(found[0].help.as_ref().is_some_and(|help| help.contains("ONBUILD COPY $x /")));
+    let text = "FROM busybox AS base\nONBUILD COPY --from=late /x /\nFROM base AS child\nFROM busybox AS late\nFROM late\n";
+    assert!(of_text(text)[0].message.starts_with("cannot copy from stage"));
+}

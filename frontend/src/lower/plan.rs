@@ -158,11 +158,11 @@ impl<'a> Plan<'a> {
     /// triggers of each one's base before its instructions, as far as the bases are known. A trigger may need
     /// further stages, and those have bases of their own.
     pub(super) fn fire_triggers(&mut self, report: &mut Report) -> Result<(), Reported> {
-        if self.extent == Extent::AllStages {
-            self.reachable.extend(0..self.stages.len());
-        }
-        self.reachable.insert(self.target);
-        let mut open = vec![self.target];
+        let mut open: Vec<usize> = match self.extent {
+            Extent::AllStages => (0..self.stages.len()).collect(),
+            Extent::Target => vec![self.target],
+        };
+        self.reachable.extend(&open);
         while let Some(index) = open.pop() {
             self.fire_triggers_of(index, report)?;
             let stage = &self.stages[index];
