@@ -29,7 +29,7 @@ impl Bases {
         let busybox = busybox_context();
         let cooper = Cooper::new();
         for name in &names {
-            let context = context(&busybox, name);
+            let context = folder_of(&busybox, name);
             let image = format!("{name}:test");
             let archive = format!("type=docker,dest={}", archive(work.path(), name).display());
             let layout = layout(work.path(), name);
@@ -40,10 +40,16 @@ impl Bases {
         Self { work, busybox, names, image }
     }
 
-    /// Puts the bases of `case` into the store of `cooper`.
-    pub fn put(&self, case: &Case, cooper: &Cooper) {
+    /// Puts the bases of `case` into the store of `cooper`. Those of a case that nowhere says `busybox` are none: to
+    /// make it is most of the time of a small case.
+    pub fn put(&self, case: &Case, context: &Path, cooper: &Cooper) {
+        let files = [context.join(case.dockerfile()), case.folder.join("case.toml")];
+        let says = |file: &PathBuf| std::fs::read(file).is_ok_and(|text| contains(&text, BUSYBOX.as_bytes()));
+        if case.spec.bases.is_empty() && !files.iter().any(says) {
+            return;
+        }
         for name in std::iter::once(BUSYBOX).chain(case.spec.bases.iter().map(String::as_str)) {
-            cooper.build(&["-t", &format!("{name}:test")], &context(&self.busybox, name)).ok();
+            cooper.build(&["-t", &format!("{name}:test")], &folder_of(&self.busybox, name)).ok();
         }
     }
 
@@ -58,6 +64,10 @@ impl Bases {
     }
 }
 
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
 fn archive(work: &Path, name: &str) -> PathBuf {
     work.join(format!("{name}.tar"))
 }
@@ -66,7 +76,7 @@ fn layout(work: &Path, name: &str) -> PathBuf {
     work.join(name)
 }
 
-fn context(busybox: &tempfile::TempDir, name: &str) -> PathBuf {
+fn folder_of(busybox: &tempfile::TempDir, name: &str) -> PathBuf {
     if name == BUSYBOX {
         busybox.path().to_owned()
     } else {

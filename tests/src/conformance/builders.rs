@@ -41,7 +41,7 @@ impl Builder for CooperBuilder<'_> {
 
     fn build(&self, case: &Case, context: &Path) -> Built {
         let mut cooper = Cooper::new();
-        self.bases.put(case, &cooper);
+        self.bases.put(case, context, &cooper);
         for (name, value) in &case.spec.env {
             cooper = cooper.env(name, value);
         }
@@ -76,6 +76,7 @@ fn docker_arguments(case: &Case, context: &Path) -> Vec<String> {
     for (name, value) in contexts(case, context) {
         arguments.push(format!("--build-context={name}={value}"));
     }
+    arguments.extend(secrets(case, context).map(|secret| format!("--secret={secret}")));
     arguments
 }
 
@@ -85,6 +86,12 @@ fn contexts(case: &Case, context: &Path) -> Vec<(String, String)> {
         if value.contains("://") { value.clone() } else { context.join(value).display().to_string() }
     };
     case.spec.contexts.iter().map(|(name, value)| (name.clone(), place(value))).collect()
+}
+
+/// The secrets of a case, as `--secret` takes them.
+fn secrets<'a>(case: &'a Case, context: &'a Path) -> impl Iterator<Item = String> + 'a {
+    let secrets = case.spec.secrets.iter();
+    secrets.map(|(id, file)| format!("id={id},src={}", context.join(file).display()))
 }
 
 /// The program at the path that `variable` has, if it is set.

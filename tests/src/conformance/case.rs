@@ -36,6 +36,8 @@ pub struct Spec {
     pub labels: BTreeMap<String, String>,
     /// `--build-context`: a folder of the case, or a builder's own form.
     pub contexts: BTreeMap<String, String>,
+    /// `--secret`: its id, and the file of the case that holds it.
+    pub secrets: BTreeMap<String, String>,
     /// Further base images, folders of fixtures/conformance-bases.
     pub bases: Vec<String>,
     /// Other arguments, that every builder spells in the same way.
@@ -70,6 +72,9 @@ pub struct Differs {
     pub what: Vec<String>,
     /// Whose it is and why.
     pub why: String,
+    /// It is not there every time.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 /// What a peer does otherwise in many cases: docs/conformance/always.toml.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::flatten::{Entry, Tree};
-use super::listing::{config_of, described, shown, twins};
+use super::listing::{config_of, described, shown, time, twins};
 use super::{Built, Case, Differs, Image};
 
 /// A difference: what `differs.what` names, and the two sides.
@@ -42,7 +42,10 @@ pub fn unexplained<'a>(
     always: &[&Differs],
 ) -> (Vec<&'a Difference>, Vec<&'a str>) {
     let new = found.iter().filter(|found| !case.iter().chain(always).any(|differs| differs.explains(found)));
-    let patterns = case.iter().flat_map(|differs| differs.what.iter().map(String::as_str));
+    let patterns = case
+        .iter()
+        .filter(|differs| !differs.sometimes)
+        .flat_map(|differs| differs.what.iter().map(String::as_str));
     let old = patterns.filter(|pattern| !found.iter().any(|found| matches(pattern, &found.key)));
     (new.collect(), old.collect())
 }
@@ -127,19 +130,24 @@ fn trees(case: &Case, ours: &Tree, theirs: &Tree) -> Vec<Difference> {
                     found.push(difference(&format!("{name} links"), &side(a), &side(b)));
                 }
             }
-            (Some(_), None) => found.push(difference(&format!("{name} missing"), "there", "not there")),
-            (None, Some(_)) => found.push(difference(&format!("{name} extra"), "not there", "there")),
+            (Some(a), None) => found.push(difference(&format!("{name} missing"), &whole(a), "nothing")),
+            (None, Some(b)) => found.push(difference(&format!("{name} extra"), "nothing", &whole(b))),
             (None, None) => {}
         }
     }
     found
 }
 
+fn whole(entry: &Entry) -> String {
+    let (kind, more) = described(&entry.kind);
+    format!("{kind} {:04o} {}:{}{more}", entry.mode, entry.owner.0, entry.owner.1)
+}
+
 fn entries(case: &Case, name: &str, a: &Entry, b: &Entry) -> Vec<Difference> {
     let owner = |entry: &Entry| format!("{}:{}", entry.owner.0, entry.owner.1);
     let mode = |entry: &Entry| format!("{:04o}", entry.mode);
     let xattrs = |entry: &Entry| format!("{:?}", entry.xattrs);
-    let time = |entry: &Entry| if case.spec.times { entry.mtime.to_string() } else { String::new() };
+    let time = |entry: &Entry| if case.spec.times { time(entry.mtime) } else { String::new() };
     let kind = |entry: &Entry| {
         let (kind, more) = described(&entry.kind);
         format!("{kind}{more}")

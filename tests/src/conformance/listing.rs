@@ -34,7 +34,8 @@ pub(super) fn config_of(image: &Image, times: bool) -> Value {
     let top = config.as_object_mut().expect("a config is an object");
     top.remove("rootfs");
     top.remove("history");
-    if !times {
+    let created = top.get("created").and_then(Value::as_str).unwrap_or_default();
+    if !times || created >= RECENT_DATE {
         top.remove("created");
     }
     if top.get("architecture").and_then(Value::as_str) == Some(this_architecture()) {
@@ -130,8 +131,12 @@ pub(super) fn shown(path: &[u8]) -> String {
     format!("/{}", path.escape_ascii().to_string().replace(' ', "\\x20"))
 }
 
-/// Times of this decade are those of the run, and are not the same twice.
-fn time(mtime: u64) -> String {
-    const RECENT: u64 = 1_735_689_600;
+/// Times from here on are those of the run, and are not the same twice.
+const RECENT: u64 = 1_735_689_600;
+/// The same as a date.
+const RECENT_DATE: &str = "2025-01-01";
+
+/// A time, told apart only if it is not the run's.
+pub(super) fn time(mtime: u64) -> String {
     if mtime < RECENT { format!(" @{mtime}") } else { " @now".to_owned() }
 }

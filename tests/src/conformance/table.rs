@@ -68,7 +68,7 @@ fn link(case: &str) -> String {
 
 fn test_link(test: &str) -> String {
     match test.split_once(": ") {
-        None => format!("[{test}](../../fixtures/{test}/Dockerfile)"),
+        None => format!("[{test}](../../fixtures/{test})"),
         Some((file, function)) => format!("[{function}](../../{file})"),
     }
 }

@@ -38,7 +38,10 @@ impl Builder for Buildah {
 
     fn build(&self, case: &Case, context: &Path) -> Built {
         let image = format!("localhost/case-{}", case.name);
+        let work = tempfile::tempdir().expect("a temporary folder");
         let mut command = self.command();
+        // Where its cache mounts are: in the next build of all users, otherwise.
+        command.env("TMPDIR", work.path());
         command.args([
             "build",
             "--runtime",
@@ -60,7 +63,6 @@ impl Builder for Buildah {
         if !output.status.success() {
             return Built::Failed(output.status.code().unwrap_or(-1), said);
         }
-        let work = tempfile::tempdir().expect("a temporary folder");
         let folder = work.path().join("image");
         let to = format!("dir:{}", folder.display());
         run(self.command().args(["push", "-q", "--disable-compression", &image, &to]));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Builder, Built, contexts, program_of};
+use super::{Builder, Built, contexts, program_of, secrets};
 use crate::conformance::{Bases, Case, Image};
 
 /// A running BuildKit.
@@ -16,6 +16,13 @@ impl<'a> BuildKit<'a> {
     /// `None` unless `BUILDCTL` names the client.
     pub fn new(bases: &'a Bases) -> Option<Self> {
         program_of("BUILDCTL").map(|buildctl| Self { buildctl, bases })
+    }
+
+    /// Where the base `image` (`NAME:test`) is, for want of a registry that has it.
+    fn base(&self, image: &str) -> Option<String> {
+        let name = image.strip_suffix(":test")?;
+        let (_, layout) = self.bases.layouts().find(|(base, _)| *base == name)?;
+        Some(format!("oci-layout://{name}@{}", index_digest(&layout)))
     }
 
     fn options(&self, case: &Case, context: &Path) -> Vec<String> {
@@ -37,9 +44,15 @@ impl<'a> BuildKit<'a> {
             });
         }
         for (name, value) in contexts(case, context) {
-            let value = if value.contains("://") { value } else { format!("local:{name}") };
+            let value = match value.strip_prefix("docker-image://").and_then(|image| self.base(image)) {
+                Some(base) => base,
+                None if value.contains("://") => value,
+                None => format!("local:{name}"),
+            };
             options.push(format!("context:{name}={value}"));
         }
+        // The daemon keeps its caches from run to run.
+        options.push(format!("build-arg:BUILDKIT_CACHE_MOUNT_NS={}-{}", case.name, std::process::id()));
         options
     }
 }
@@ -62,11 +75,17 @@ impl Builder for BuildKit<'_> {
         for (name, value) in contexts(case, context).iter().filter(|(_, value)| !value.contains("://")) {
             command.arg("--local").arg(format!("{name}={value}"));
         }
-        for (name, layout) in self.bases.layouts() {
-            let digest = index_digest(&layout);
-            command.arg("--oci-layout").arg(format!("{name}={}", layout.display()));
-            command.arg("--opt").arg(format!("context:{name}:test=oci-layout://{name}@{digest}"));
+        for secret in secrets(case, context) {
+            command.arg("--secret").arg(secret);
         }
+        for (name, layout) in self.bases.layouts() {
+            command.arg("--oci-layout").arg(format!("{name}={}", layout.display()));
+            let image = format!("{name}:test");
+            let source = self.base(&image).expect("a base of the corpus");
+            command.arg("--opt").arg(format!("context:{image}={source}"));
+        }
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(std::env::var_os("BUILDKIT_HOST").map(|host| ("BUILDKIT_HOST", host)));
         let output = format!(
             "type=oci,tar=false,compression=uncompressed,force-compression=true,dest={}",
             folder.display()
