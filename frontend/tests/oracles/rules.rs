@@ -10,7 +10,11 @@ use super::{dockerfile_parser, parse_dockerfile};
 type Rule = (fn(&Disagreement<'_>) -> bool, Cause);
 
 /// In this order: the first that holds is the cause.
-pub(crate) static RULES: [Rule; 32] = [
+pub(crate) static RULES: [Rule; 33] = [
+    (
+        has_wrong_trigger,
+        cause("wrong trigger", "ONBUILD keeps it, and it is wrong where it fires; it looks at once"),
+    ),
     (has_unknown_heredoc, cause("heredoc", "it knows no heredoc there")),
     (has_own_escape, cause("escape directive", "it knows no `# escape=`")),
     (is_bare, cause("no argument", "it wants an argument where none is legal")),
@@ -33,7 +37,10 @@ pub(crate) static RULES: [Rule; 32] = [
     (is_continued_in_word, cause("continuation in a word", "the word goes on; it ends it")),
     (has_json_copy, cause("COPY in JSON", "it knows no JSON form of COPY")),
     (has_bare_flag, cause("flag without value", "it takes `--link` for a path")),
-    (has_quoted_flag, cause("quoted flag", "quotes of a flag's value are taken off; it keeps them")),
+    (
+        has_quoted_flag,
+        cause("quoted flag", "quotes and escapes of a flag's value are taken off; it keeps them"),
+    ),
     (ends_in_escapes, cause("double escape at the end", "`\\\\` continues nothing; it drops one")),
     (
         is_kept_as_text,
@@ -77,6 +84,10 @@ pub(crate) static RULES: [Rule; 32] = [
         cause("unescaping", "quotes stay until the word is expanded; it takes them off at once, and fails"),
     ),
 ];
+
+fn has_wrong_trigger(it: &Disagreement<'_>) -> bool {
+    matches!(&it.instruction.kind, Kind::OnBuild(trigger) if trigger.instruction.is_none())
+}
 
 fn has_unknown_heredoc(it: &Disagreement<'_>) -> bool {
     let known = it.is_of(&parse_dockerfile::ORACLE) && has_first_heredoc_alone(it.instruction);
@@ -203,7 +214,7 @@ fn has_quoted_flag(it: &Disagreement<'_>) -> bool {
     let unquoted = |words: &[String]| -> Vec<String> {
         let is_flag = |word: &String| word.starts_with("flag ");
         let unquoted =
-            |word: &String| if is_flag(word) { word.replace(['"', '\''], "") } else { word.clone() };
+            |word: &String| if is_flag(word) { word.replace(['"', '\'', '\\'], "") } else { word.clone() };
         words.iter().map(unquoted).collect()
     };
     it.theirs.is_ok_and(|theirs| unquoted(theirs) == unquoted(it.ours))
