@@ -67,8 +67,8 @@ async fn nobody_at_the_address() {
     let start =
         format!("http://{host} could not be reached for {host}/a:1 (no credentials, 3 attempts): GET ");
     assert!(error.starts_with(&start) && error.contains("Connection refused"), "{error}");
-    let error = client().manifest(&image("127.0.0.1:http", "a:1")).await.unwrap_err().to_string();
-    assert!(error.contains("\"127.0.0.1:http\" is not a host and port"), "{error}");
+    let error = client().manifest(&image("127.0.0.1:99999", "a:1")).await.unwrap_err().to_string();
+    assert!(error.contains("\"127.0.0.1:99999\" is not a host and port"), "{error}");
 }
 
 #[tokio::test]
