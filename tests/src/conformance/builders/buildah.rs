@@ -71,11 +71,20 @@ impl Builder for Buildah {
 }
 
 impl Drop for Buildah {
-    /// Its store has mounts that a folder's removal does not see.
+    /// Its containers, those of failed builds above all, are mounts that a folder's removal does not see.
     fn drop(&mut self) {
-        let removed = self.command().args(["rmi", "-a", "-f"]).output();
-        if !removed.is_ok_and(|output| output.status.success()) {
-            eprintln!("buildah did not empty {}", self.store.path().display());
+        for arguments in [["rm", "--all"].as_slice(), &["rmi", "--all", "--force"]] {
+            let removed = self.command().args(arguments).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                eprintln!("buildah did not empty {}", self.store.path().display());
+            }
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+        for point in points.filter(|point| point.starts_with(self.store.path())) {
+            if let Err(error) = rustix::mount::unmount(point, rustix::mount::UnmountFlags::DETACH) {
+                eprintln!("unmounting {}: {error}", point.display());
+            }
         }
     }
 }
