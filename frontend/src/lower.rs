@@ -120,6 +120,32 @@ pub struct Inputs {
     pub times: BTreeMap<TimeNeed, Option<i64>>,
 }
 
+impl Inputs {
+    /// A build on a machine of `platform` for that platform, of a local directory, of which nobody asked for
+    /// anything.
+    pub fn new(platform: Platform) -> Self {
+        Self {
+            build_args: BTreeMap::new(),
+            target: None,
+            build_platform: platform.clone(),
+            platform,
+            platform_is_explicit: false,
+            labels: BTreeMap::new(),
+            context: MainContext::default(),
+            contexts: BTreeMap::new(),
+            ignore: Vec::new(),
+            images: BTreeMap::new(),
+            network: Network::default(),
+            extra_hosts: Vec::new(),
+            ulimits: Vec::new(),
+            shm_size_bytes: None,
+            no_cache: false,
+            epoch: None,
+            times: BTreeMap::new(),
+        }
+    }
+}
+
 /// The build context.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum MainContext {

@@ -2,35 +2,14 @@
 //!
 //! Work that were quadratic in any of these sizes would not end within the suite's patience.
 
-use std::collections::BTreeMap;
-
 use cooperage_frontend::diagnostic::Severity;
-use cooperage_frontend::lower::{Inputs, MainContext, Network, Outcome, Source, lower};
+use cooperage_frontend::lower::{Inputs, Outcome, Source, lower};
 use cooperage_image::Platform;
 
 /// The number of ops, or the first error.
 fn lowered(text: &str) -> Result<usize, String> {
     let source = Source { name: "Dockerfile".to_owned(), text: text.as_bytes().to_vec() };
-    let platform = Platform::new("linux", "amd64", None);
-    let inputs = Inputs {
-        build_args: BTreeMap::new(),
-        target: None,
-        platform: platform.clone(),
-        platform_is_explicit: false,
-        build_platform: platform,
-        labels: BTreeMap::new(),
-        context: MainContext::Local,
-        contexts: BTreeMap::new(),
-        ignore: Vec::new(),
-        images: BTreeMap::new(),
-        network: Network::Default,
-        extra_hosts: Vec::new(),
-        ulimits: Vec::new(),
-        shm_size_bytes: None,
-        no_cache: false,
-        epoch: None,
-        times: BTreeMap::new(),
-    };
+    let inputs = Inputs::new(Platform::new("linux", "amd64", None));
     let lowered = lower(&source, &inputs);
     match lowered.outcome {
         Outcome::Ready(build) => Ok(build.definition.def.len()),

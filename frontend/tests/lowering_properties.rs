@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cooperage_frontend::lower::{Build, Inputs, MainContext, Network, Outcome, ResolvedImage, Source, lower};
+use cooperage_frontend::lower::{Build, Inputs, Outcome, ResolvedImage, Source, lower};
 use cooperage_image::{Digest, ImageConfig, Platform};
 use cooperage_llb::graph::Graph;
 use proptest::prelude::*;
@@ -136,22 +136,11 @@ fn inputs(explicit: bool) -> Inputs {
         |name: &str| (name.to_owned(), cooperage_frontend::lower::NamedContext::Local { ignore: vec![] });
     Inputs {
         build_args: BTreeMap::from([("HTTP_PROXY".to_owned(), "p".to_owned())]),
-        target: None,
         platform: Platform::new("linux", if explicit { "arm64" } else { "amd64" }, None),
         platform_is_explicit: explicit,
-        build_platform: Platform::new("linux", "amd64", None),
-        labels: BTreeMap::new(),
-        context: MainContext::Local,
         contexts: BTreeMap::from([context("dir"), context("dir2")]),
         ignore: vec!["x".to_owned()],
-        images: BTreeMap::new(),
-        network: Network::Default,
-        extra_hosts: Vec::new(),
-        ulimits: Vec::new(),
-        shm_size_bytes: None,
-        no_cache: false,
-        epoch: None,
-        times: BTreeMap::new(),
+        ..Inputs::new(Platform::new("linux", "amd64", None))
     }
 }
 

@@ -10,5 +10,6 @@
 pub mod definition;
 pub mod graph;
 pub mod key;
+pub mod path;
 pub mod pb;
 pub mod ports;

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use cooperage_frontend::ast::{Dockerfile, Kind};
 use cooperage_frontend::diagnostic::Severity;
-use cooperage_frontend::lower::{
-    ImageNeed, Inputs, MainContext, Network, Outcome, ResolvedImage, Source, lower,
-};
+use cooperage_frontend::lower::{ImageNeed, Inputs, Outcome, ResolvedImage, Source, lower};
 use cooperage_frontend::parse::parse;
 use cooperage_image::{Digest, ImageConfig, Platform};
 
@@ -91,24 +89,5 @@ fn made_up(need: ImageNeed) -> (ImageNeed, ResolvedImage) {
 }
 
 fn inputs(target: Option<String>, build_args: BTreeMap<String, String>) -> Inputs {
-    let platform = Platform::new("linux", "amd64", None);
-    Inputs {
-        build_args,
-        target,
-        platform: platform.clone(),
-        platform_is_explicit: false,
-        build_platform: platform,
-        labels: BTreeMap::new(),
-        context: MainContext::Local,
-        contexts: BTreeMap::new(),
-        ignore: Vec::new(),
-        images: BTreeMap::new(),
-        times: BTreeMap::new(),
-        network: Network::Default,
-        extra_hosts: Vec::new(),
-        ulimits: Vec::new(),
-        shm_size_bytes: None,
-        no_cache: false,
-        epoch: None,
-    }
+    Inputs { build_args, target, ..Inputs::new(Platform::new("linux", "amd64", None)) }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cooperage_frontend::diagnostic::Diagnostic;
-use cooperage_frontend::lower::{Inputs, Lowered, MainContext, Network, Outcome, ResolvedImage, Source};
+use cooperage_frontend::lower::{Inputs, Lowered, Outcome, ResolvedImage, Source};
 use cooperage_image::{Digest, ImageConfig, Platform};
 
 /// How often it is answered: what asks for more may ask for ever.
@@ -39,25 +39,10 @@ pub fn ask<T>(question: fn(&Source, &Inputs) -> Lowered<T>, source: &Source) -> 
 }
 
 fn inputs() -> Inputs {
-    let platform = Platform::new("linux", "amd64", None);
     Inputs {
         build_args: BTreeMap::from([("GIVEN".to_owned(), "a value".to_owned())]),
-        target: None,
-        platform: platform.clone(),
-        platform_is_explicit: false,
-        build_platform: platform,
-        labels: BTreeMap::new(),
-        context: MainContext::default(),
-        contexts: BTreeMap::new(),
         ignore: vec!["ignored".to_owned(), "*.log".to_owned()],
-        images: BTreeMap::new(),
-        network: Network::Default,
-        extra_hosts: Vec::new(),
-        ulimits: Vec::new(),
-        shm_size_bytes: None,
-        no_cache: false,
-        epoch: None,
-        times: BTreeMap::new(),
+        ..Inputs::new(Platform::new("linux", "amd64", None))
     }
 }
 

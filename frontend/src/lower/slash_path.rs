@@ -1,19 +1,11 @@
 //! Paths inside images: slashes, cleaned as Go's `path.Clean` does, never outside the root.
 
+use cooperage_llb::path::below_root;
+
 /// `path` made absolute in `directory`, without `.`, `..`, double and trailing slashes.
 pub(super) fn absolute(directory: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
     let above = if path.starts_with('/') { "" } else { directory };
-    for part in above.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
+    format!("/{}", below_root(&format!("{above}/{path}")))
 }
 
 /// A destination of COPY and ADD: [`absolute`], but a `/` or `/.` at its end, which says that it is a

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cooperage_llb::definition::{Git, Source, source};
+use cooperage_llb::path::below_root;
 
 use super::Url;
 use super::query;
@@ -218,20 +219,7 @@ fn has_scheme(text: &str) -> bool {
 /// `ref:directory`
 fn fragment(text: &str) -> (String, String) {
     let (reference, subdir) = text.split_once(':').unwrap_or((text, ""));
-    (reference.to_owned(), relative(subdir))
-}
-
-/// Cleaned, without the slash at its start.
-fn relative(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
+    (reference.to_owned(), below_root(subdir))
 }
 
 fn full(prefix: &str, name: &str) -> String {

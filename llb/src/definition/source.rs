@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cooperage_image::{Digest, Platform};
 
 use super::Caps;
+use crate::path::below_root;
 use crate::pb;
 
 /// A source op: `scheme://` identifier and attributes.
@@ -71,15 +72,7 @@ pub struct Git {
 
 /// A tree of a git repository. The identifier is the same for all protocols; `git.fullurl` says which one.
 pub fn git(git: &Git) -> Source {
-    let mut path: Vec<&str> = Vec::new();
-    for part in git.path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(path.pop()),
-            part => path.push(part),
-        }
-    }
-    let mut identifier = format!("git://{}/{}", git.host, path.join("/"));
+    let mut identifier = format!("git://{}/{}", git.host, below_root(&git.path));
     if !git.reference.is_empty() || !git.subdir.is_empty() {
         identifier = format!("{identifier}#{}", git.reference);
     }

@@ -2,6 +2,7 @@
 //! source/git/source.go and identifier.go).
 
 use cooperage_image::{Digest, Hasher};
+use cooperage_llb::path::below_root;
 use cooperage_llb::pb;
 
 /// Protocols that a repository may be reached by.
@@ -42,7 +43,7 @@ impl GitSource {
         let mut source = Self {
             remote: with_scheme(place),
             reference: reference.to_owned(),
-            subdir: clean(subdir),
+            subdir: below_root(subdir),
             ..Self::default()
         };
         for (name, value) in &op.attrs {
@@ -196,19 +197,6 @@ fn is_transport(remote: &str) -> bool {
     remote.split_once('@').is_some_and(|(user, rest)| {
         rest.split_once(':').is_some_and(|(host, _)| word(user, "-_") && word(host, "-."))
     })
-}
-
-/// A path below the root, `..` not leading out of it.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 #[cfg(test)]
